@@ -1,0 +1,121 @@
+# Every target does the whole set-up it needs. Run `make` for the list.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+REQUIREMENTS := requirements.txt requirements-dev.txt requirements-dev.lock
+
+# To override: make serve PORT=8001, make package STAGE=prod, make test ARGS="-k drift"
+PORT ?= 8000
+STAGE ?= dev
+ARGS ?=
+
+CODE := $(wildcard app.py chalicelib tools tests benchmarks)
+WORKERS := -n auto --maxprocesses 4 --dist worksteal
+
+.PHONY: help
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; \
+		do printf '%-22s %s\n' "$$target" "$$text"; done
+
+.PHONY: demo
+demo: $(READY) ## provision an environment on an embedded AWS and show what came back
+	@$(PY) -m tools.demo
+
+.PHONY: serve
+serve: $(READY) ## serve the API on 127.0.0.1:8000 over an embedded AWS (PORT=8001 for another port)
+	@$(PY) -m tools.serve --port $(PORT)
+
+.PHONY: test
+test: $(READY) ## run all tests but the soak tests (ARGS="-k drift" for some)
+	@$(PY) -m pytest $(WORKERS) -m "not soak" $(ARGS)
+
+.PHONY: soak
+soak: $(READY) ## run the soak tests, which take minutes
+	@$(PY) -m pytest -m soak $(ARGS)
+
+.PHONY: bench
+bench: $(READY) ## run the benchmarks
+	@$(PY) -m benchmarks $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## check style, format and types
+	@$(PY) -m ruff check --quiet $(CODE)
+	@$(PY) -m ruff format --check --quiet $(CODE) || \
+		{ echo "make lint: the files above are not formatted; run make format" >&2; exit 1; }
+	@$(PY) -m mypy $(CODE)
+
+.PHONY: format
+format: $(READY) ## format the code and mend what can be mended
+	@$(PY) -m ruff check --quiet --fix $(CODE)
+	@$(PY) -m ruff format $(CODE)
+
+.PHONY: policies
+policies: $(READY) ## generate what is derived from the policy templates
+	@$(PY) -m tools.make_policies
+
+# Compares the tree before and after, so that it can be run with work in progress.
+.PHONY: policies-check
+policies-check: $(READY) ## fail when what is derived from the policy templates is stale
+	@before="$$(git status --porcelain; git diff)" && $(PY) -m tools.make_policies && \
+		if [ "$$before" != "$$(git status --porcelain; git diff)" ]; then \
+			git --no-pager diff --stat; \
+			echo "make policies-check: generated files were stale; commit what make policies wrote" >&2; \
+			exit 1; \
+		fi
+
+# Chalice takes a package with the same file contents from its cache even when files were renamed.
+.PHONY: package
+package: $(READY) ## build the Lambda package and its SAM template in build/ (STAGE=prod)
+	@rm -rf .chalice/deployments build
+	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} \
+		$(VENV)/bin/chalice package --stage $(STAGE) build
+
+.PHONY: package-check
+package-check: package ## build the package, and check what it holds and its SAM template
+	@$(PY) -m tools.check_package build
+	@$(VENV)/bin/cfn-lint build/sam.json
+
+.PHONY: ci
+ci: lint policies-check package-check test ## all that CI runs
+
+.PHONY: lock
+lock: $(READY) ## pin anew what requirements-dev.txt needs in turn
+	@rm -rf build/lock && $(PY) -m venv build/lock
+	@sed '/^-c /d; s|^-r |-r $(CURDIR)/|' requirements-dev.txt > build/lock/requirements.txt
+	@build/lock/bin/python -m pip install --quiet --requirement build/lock/requirements.txt
+	@sed -n '/^#/p' requirements-dev.lock > build/lock/frozen
+	@build/lock/bin/python -m pip freeze >> build/lock/frozen
+	@mv build/lock/frozen requirements-dev.lock && rm -rf build/lock
+
+.PHONY: clean
+clean: ## remove the set-up, the caches and what was built
+	@rm -rf $(VENV) build .chalice/deployments .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): $(REQUIREMENTS)
+	@found=; for python in $(PYTHON) python3.11 python3; do \
+		if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+			2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "Trivet needs Python 3.11 or newer with its venv module" \
+			"(Debian: apt install python3 python3-venv); or name one: make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$found" --version) (once; takes about a minute) ..."; \
+	rm -rf $(VENV) && "$$found" -m venv $(VENV) && \
+	if ! $(PY) -m pip install --disable-pip-version-check --requirement requirements-dev.txt \
+		> $(VENV)/setup.log 2>&1; then \
+		if grep -q '^WARNING: Retrying (Retry(total=0' $(VENV)/setup.log; then \
+			echo "Set-up failed: the package index cannot be reached; the network is needed once." >&2; \
+		else \
+			echo "Set-up failed, see $(VENV)/setup.log: $$(grep -m 1 '^ERROR' $(VENV)/setup.log)" >&2; \
+		fi; \
+		exit 1; \
+	fi; \
+	touch $@
