@@ -1,0 +1,1 @@
+"""The HTTP API: routes, requests validated, answers and problems rendered."""

@@ -1,0 +1,143 @@
+"""Requests read and validated: every field that is wrong is reported, not only the first."""
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, TypeVar, cast
+
+import msgspec
+from chalice.app import Request
+from msgspec import Meta, Struct
+
+from chalicelib import templates
+from chalicelib.api.schemas import TagKey, Tags, TagValue
+from chalicelib.errors import FieldError, Invalid, TrivetError
+from chalicelib.templates import NAME_MIN_LENGTH, NAME_PATTERN
+
+_Parsed = TypeVar("_Parsed", bound=Struct)
+
+
+class NotJson(TrivetError):
+    """The body is not JSON, or not an object."""
+
+
+def name_type() -> Any:
+    """Return the type of an environment's name; how long it may be follows from the templates."""
+    longest = templates.load().longest_name
+    return Annotated[
+        str, Meta(min_length=NAME_MIN_LENGTH, max_length=longest, pattern=NAME_PATTERN)
+    ]
+
+
+def body(request: Request, into: type[_Parsed], path: Mapping[str, str]) -> _Parsed:
+    """Return the request's body, validated; an absent body is one without fields.
+
+    Args:
+        path: parameters of the path to validate along with it, as fields of their own.
+
+    Raises:
+        NotJson: it is not JSON, or not an object.
+        Invalid: fields are wrong, unknown or missing; all of them named.
+    """
+    raw = request.raw_body.strip()
+    try:
+        # JSON has no NaN and no Infinity, though Python reads them.
+        content = json.loads(raw, parse_constant=_refuse) if raw else {}
+    except (ValueError, RecursionError) as error:
+        raise NotJson(f"The body is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise NotJson("The body is not a JSON object.")
+    errors = [
+        FieldError(field, error)
+        for field, value in path.items()
+        for error in _value_errors(field, name_type(), value, strict=True)
+    ]
+    return _parsed(into, content, strict=True, errors=errors)
+
+
+def query(request: Request, into: type[_Parsed]) -> _Parsed:
+    """Return the query parameters, validated.
+
+    Raises:
+        Invalid: parameters are wrong, unknown or given twice; all of them named.
+    """
+    given = request.query_params
+    names = list(given or ())
+    errors = [
+        FieldError(name, "given more than once")
+        for name in names
+        if given is not None and len(given.getlist(name)) > 1
+    ]
+    values = {name: given[name] for name in names} if given is not None else {}
+    return _parsed(into, values, strict=False, errors=errors)
+
+
+def _parsed(
+    into: type[_Parsed], values: Mapping[str, Any], strict: bool, errors: list[FieldError]
+) -> _Parsed:
+    fields = {field.name: field for field in msgspec.structs.fields(into)}
+    errors = list(errors)
+    for name, field in fields.items():
+        if name in values:
+            kind = name_type() if name == "name" else field.type
+            errors += [
+                FieldError(name, error) for error in _value_errors(name, kind, values[name], strict)
+            ]
+        elif field.required:
+            errors.append(FieldError(name, "missing"))
+    errors += [FieldError(name, "unknown field") for name in values if name not in fields]
+    if errors:
+        raise Invalid(errors)
+    return msgspec.convert(values, into, strict=strict)
+
+
+def _value_errors(name: str, kind: Any, value: Any, strict: bool) -> Iterator[str]:
+    if name == "tags" and isinstance(value, dict):
+        yield from _tag_errors(value)
+        return
+    if isinstance(value, str) and _has_control_characters(value):
+        yield "has control characters"
+        return
+    try:
+        msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        yield _readable(error)
+
+
+def _tag_errors(tags: dict[str, Any]) -> Iterator[str]:
+    try:
+        # Length and types as a whole; each tag by itself follows.
+        msgspec.convert(dict.fromkeys(map(str, range(len(tags))), ""), cast("Any", Tags))
+    except msgspec.ValidationError as error:
+        yield _readable(error)
+    seen: dict[str, str] = {}
+    for key, value in tags.items():
+        other = seen.setdefault(key.lower(), key)
+        if other != key:
+            yield f"{key!r} and {other!r} are the same key to IAM, which ignores case"
+        for part, kind in ((key, TagKey), (value, TagValue)):
+            try:
+                msgspec.convert(part, cast("Any", kind))
+            except msgspec.ValidationError as error:
+                yield f"{key!r}: {_readable(error)}"
+                continue
+            if not _is_tag_text(part):
+                yield f"{key!r}: only letters, digits, spaces and _ . : / = + - @ are allowed"
+
+
+def _is_tag_text(text: str) -> bool:
+    return all(
+        character in "_.:/=+-@" or unicodedata.category(character)[0] in "LNZ" for character in text
+    )
+
+
+def _has_control_characters(text: str) -> bool:
+    return any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+
+
+def _readable(error: msgspec.ValidationError) -> str:
+    return str(error).replace("`", "")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,73 @@
+"""What Trivet remembers of an environment, apart from IAM: the rows of its table."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from chalicelib.model import OnExtras
+
+CheckStatus = Literal["passed", "failed", "skipped"]
+SmokeTestStatus = Literal["pending", "running", "succeeded", "failed"]
+Status = Literal["ready", "incomplete"]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One named piece of evidence, and what was seen."""
+
+    name: str
+    status: CheckStatus
+    detail: str
+
+
+class SmokeTest(msgspec.Struct, frozen=True):
+    """The last smoke test, finished or not."""
+
+    status: SmokeTestStatus = "pending"
+    execution_arn: str | None = None
+    checks: tuple[Check, ...] = ()
+    since: float | None = None
+    """When it was first tried to start it, in seconds since the epoch."""
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether it has come to an end, good or bad."""
+        return self.status in ("succeeded", "failed")
+
+
+class Declaration(msgspec.Struct, frozen=True, kw_only=True):
+    """What the latest POST or PUT declared."""
+
+    tags: dict[str, str] = {}
+    permissions_boundary: str | None = None
+    on_extras: OnExtras = "remove"
+    deletion_protection: bool = False
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment: what was declared, what was made of it, and by whom."""
+
+    name: str
+    account_id: str
+    partition: str
+    region: str
+    declaration: Declaration
+    status: Status = "incomplete"
+    awaits_state_machine: bool = False
+    """Everything but the state machine is as declared; the smoke test makes that."""
+    unique_ids: dict[str, str] = {}
+    """RoleId, PolicyId or the state machine's creation date, by ARN."""
+    smoke_test: SmokeTest = SmokeTest()
+    created_at: str | None = None
+    """`None` only in a dry run of what does not exist."""
+    created_by: str | None = None
+    updated_at: str | None = None
+    updated_by: str | None = None
+    checked_at: str | None = None
+    """When it was last compared because IAM reported a change to it."""
+
+
+def timestamp(seconds: float) -> str:
+    """Return seconds since the epoch as RFC 3339 in UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

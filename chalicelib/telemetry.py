@@ -1,0 +1,58 @@
+"""Logs and metrics: structured lines, and CloudWatch metrics in embedded metric format.
+
+No policy bodies at INFO: a line names the change, the drift report carries the documents.
+"""
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+from chalicelib import operation
+from chalicelib.model import Change
+
+LOGGER = Logger(service="trivet")
+_METRICS = Metrics(namespace="Trivet", service="trivet")
+
+_COUNTS = frozenset(
+    {
+        "Provisions",
+        "Deletions",
+        "ChangesApplied",
+        "DriftedEnvironments",
+        "RepairedEnvironments",
+        "FailedRepairs",
+        "SmokeTestsSucceeded",
+        "SmokeTestsFailed",
+        "EventsNotDelivered",
+        "UnexpectedErrors",
+    }
+)
+
+
+def log_change(environment: str, change: Change) -> None:
+    """Log one change that AWS accepted."""
+    current = operation.current()
+    what = change.expected if change.expected is not None else change.actual
+    LOGGER.info(
+        "change applied",
+        extra={
+            "environment": environment,
+            "kind": change.kind,
+            "role": change.role,
+            "resource": change.resource,
+            "value": what if isinstance(what, str) else None,
+            "caller": current and current.caller,
+            "request_id": current and current.request_id,
+        },
+    )
+
+
+def count(name: str, value: float = 1) -> None:
+    """Add to a metric: one of the counts above, or a duration in seconds."""
+    unit = MetricUnit.Count if name in _COUNTS else MetricUnit.Seconds
+    _METRICS.add_metric(name=name, unit=unit, value=value)
+
+
+def flush() -> None:
+    """Write the metrics collected since the last flush, if any, to standard output."""
+    if _METRICS.metric_set:
+        _METRICS.flush_metrics()
