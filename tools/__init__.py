@@ -1,0 +1,1 @@
+"""What the make targets run: the embedded AWS, the local API, the demo."""
