@@ -12,6 +12,7 @@ import pytest
 from chalice.test import Client
 from moto import mock_aws
 
+from app import app
 from chalicelib import aws
 
 ROOT = Path(__file__).parent.parent
@@ -52,8 +53,6 @@ class Api:
     """The API, as an internal tool calls it."""
 
     def __init__(self) -> None:
-        from app import app
-
         self._client = Client(app, stage_name="dev", project_dir=str(ROOT))
 
     def request(
