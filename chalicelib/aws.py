@@ -142,7 +142,7 @@ def _hooked(client: Any) -> Any:
     events.register("before-send", _before_send(service), unique_id="trivet-before-send")
     events.register("before-parse", _before_parse, unique_id="trivet-before-parse")
     # First, so that it is asked before botocore's own handler sleeps.
-    events.register_first("needs-retry", _before_retry, unique_id="trivet-before-retry")
+    events.register_first("needs-retry", _before_retry(service), unique_id="trivet-before-retry")
     return client
 
 
@@ -171,13 +171,40 @@ def _before_parse(operation_model: Any, response_dict: dict[str, Any], **_: Any)
         response_dict["body"] = f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode()
 
 
-def _before_retry(
-    event_name: str,
-    attempts: int,
-    response: tuple[Any, dict[str, Any]] | None,
-    caught_exception: Exception | None,
-    **_: Any,
-) -> float | None:
+def _before_retry(service: str) -> Any:
+    def before_retry(
+        event_name: str,
+        attempts: int,
+        response: tuple[Any, dict[str, Any]] | None,
+        caught_exception: Exception | None,
+        **_: Any,
+    ) -> float | None:
+        name = event_name.rsplit(".", 1)[-1]
+        if response is None:
+            _after_silence(name, attempts, caught_exception)
+            return None
+        status, parsed = response[0].status_code, response[1]
+        if status < 300:
+            return None
+        # botocore's error knows the operation, not the service: IAM's name has both.
+        parsed.setdefault("Error", {})["Action"] = f"{service}:{name}"
+        return _after_error(name, attempts, status, ClientError(parsed, name))  # type: ignore[arg-type]
+
+    return before_retry
+
+
+def _after_silence(name: str, attempts: int, caught: Exception | None) -> None:
+    """Let botocore try again where no answer came, unless that does harm or is too late.
+
+    Raises:
+        Exception: what the caller shall see at once.
+    """
+    if caught is not None and name in _ONCE:
+        raise caught
+    _check_time(2 ** (attempts - 1), attempts < _TRIES)
+
+
+def _after_error(name: str, attempts: int, status: int, error: ClientError) -> float | None:
     """Decide on a retry where botocore's own rules do not know enough.
 
     Returns:
@@ -186,16 +213,6 @@ def _before_retry(
     Raises:
         Exception: what the caller shall see at once, where trying again is wrong or too late.
     """
-    name = event_name.rsplit(".", 1)[-1]
-    if response is None:
-        if caught_exception is not None and name in _ONCE:
-            raise caught_exception
-        _check_time(2 ** (attempts - 1), attempts < _TRIES)
-        return None
-    status, parsed = response[0].status_code, response[1]
-    if status < 300:
-        return None
-    error = ClientError(parsed, name)  # type: ignore[arg-type]
     code = errors.code_of(error)
     if errors.not_offered(name, status, code) or (status >= 500 and name in _ONCE):
         raise error

@@ -7,6 +7,7 @@ was being done to which resource, and what to do next.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -227,7 +228,8 @@ def _refusal(error: ClientError, message: str, doing: str) -> TrivetError:
     if error.operation_name in ("CreateStateMachine", "UpdateStateMachine") and _unready(message):
         return NotAssumable(message)
     stated = _ACTION.search(message)
-    action = stated.group(1) if stated else error.operation_name
+    called: Any = error.response["Error"]
+    action = stated.group(1) if stated else called.get("Action", error.operation_name)
     return Refused(
         f"AWS refuses Trivet {action} while {doing} ({code_of(error)}: {message}). "
         "Grant it to the function's role, then call again."

@@ -308,11 +308,14 @@ class Provisioner:
             self._check_ours(desired, actual, recorded.unique_ids, adopt)
             changes = compare.difference(desired, actual).to_apply(wanted.declaration.on_extras)
             seen = recorded.unique_ids | compare.unique_ids(desired, actual)
-            settled = (not changes and wanted == recorded and recorded.status == "ready") and (
-                seen == recorded.unique_ids and recorded.smoke_test.status == "succeeded"
-            )
-            if settled:
-                return Result(recorded)
+            if (
+                not changes
+                and (wanted, seen) == (recorded, recorded.unique_ids)
+                and recorded.status == "ready"
+            ):
+                if recorded.smoke_test.status == "succeeded":
+                    return Result(recorded)
+                return self._test(entry, wait, anew=recorded.smoke_test.status == "failed")
             self._check_boundary_exists(desired)
             held = self._hold(entry, wanted, desired)
             if held is not None:
