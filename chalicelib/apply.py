@@ -82,8 +82,8 @@ def apply(
         then,
     )
     applied = Applied()
-    for chain in [*chains.values(), last]:
-        applied.add(chain.result())
+    for chain in operation.waited([*chains.values(), last]):
+        applied.add(chain)
     return applied
 
 
@@ -206,7 +206,7 @@ def _one(  # noqa: C901 - one case per kind of change
         case "tag_role":
             _call(f"tagging role {name}", iam.tag_role, RoleName=name, Tags=_tags_to_set(change))
         case "untag_role":
-            extra = [key for key in change.actual if key not in value and key[:4] != "aws:"]
+            extra = _tags_to_remove(change)
             _call(f"untagging role {name}", iam.untag_role, RoleName=name, TagKeys=extra)
         case "put_permissions_boundary":
             _call(
@@ -248,7 +248,7 @@ def _one(  # noqa: C901 - one case per kind of change
         case "update_policy":
             _update_policy(account, arn, documents.minified(value))
         case "tag_policy":
-            _call(f"tagging policy {arn}", iam.tag_policy, PolicyArn=arn, Tags=_tags_to_set(change))
+            _tag_policy(account, change)
         case "create_state_machine" | "update_state_machine":
             raise AssertionError("state machines have a chain of their own")
 
@@ -316,10 +316,7 @@ def _attach(account: Account, role: str, policy: str) -> None:
     except Stale as error:
         # NoSuchEntity is said of the role and of the policy alike.
         if ":iam::aws:" in policy and policy_head(account, policy) is None:
-            raise Rejected(
-                f"AWS has no managed policy {policy} in this partition, or withdrew it; found when "
-                f"{doing}. Correct the role's aws_managed_policies under policies/."
-            ) from error
+            raise Rejected(f"{errors.withdrawn(policy)} Found when {doing}.") from error
         raise
 
 
@@ -339,6 +336,15 @@ def _update_policy(account: Account, arn: str, document: str) -> None:
     _call(
         f"updating policy {arn}", create, PolicyArn=arn, PolicyDocument=document, SetAsDefault=True
     )
+
+
+def _tag_policy(account: Account, change: Change) -> None:
+    arn, iam = change.resource, account.iam
+    extra, wrong = _tags_to_remove(change), _tags_to_set(change)
+    if extra:
+        _call(f"untagging policy {arn}", iam.untag_policy, PolicyArn=arn, TagKeys=extra)
+    if wrong:
+        _call(f"tagging policy {arn}", iam.tag_policy, PolicyArn=arn, Tags=wrong)
 
 
 def _prune_oldest_version(account: Account, arn: str) -> bool:
@@ -381,6 +387,10 @@ def _tags_to_set(change: Change) -> "list[TagTypeDef]":
         key: value for key, value in change.expected.items() if change.actual.get(key) != value
     }
     return _tags(wrong)
+
+
+def _tags_to_remove(change: Change) -> list[str]:
+    return [key for key in change.actual if key not in change.expected and key[:4] != "aws:"]
 
 
 def _tags(tags: Mapping[str, str]) -> "list[TagTypeDef]":

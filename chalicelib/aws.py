@@ -11,7 +11,7 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -28,21 +28,30 @@ if TYPE_CHECKING:
 USER_AGENT = f"trivet/{VERSION}"
 """Marks Trivet's own calls, in CloudTrail too."""
 
-READ_TIMEOUT = 5
-"""Seconds that an AWS call may take before it counts as lost."""
+CALL_TIMEOUT = 5
+"""Seconds that an AWS call may take before it counts as lost, connecting included."""
 
+LAST_CALL_TIMEOUT = 3
+"""Seconds that a call to DynamoDB or EventBridge may take: with these an operation ends."""
+
+_CONNECT_TIMEOUT = 1
 _TRIES = 5
 _TRIES_UNTIL_VISIBLE = 11
 
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": _TRIES},
-    connect_timeout=2,
-    read_timeout=READ_TIMEOUT,
+    connect_timeout=_CONNECT_TIMEOUT,
+    read_timeout=CALL_TIMEOUT - _CONNECT_TIMEOUT,
     max_pool_connections=operation.WORKERS,
     user_agent_extra=USER_AGENT,
 )
+_QUICK_CONFIG = _CONFIG.merge(Config(read_timeout=LAST_CALL_TIMEOUT - _CONNECT_TIMEOUT))
 # A whole page of GetAccountAuthorizationDetails takes AWS longer than any other call.
-_BULK_CONFIG = _CONFIG.merge(Config(read_timeout=60))
+_BULK_CONFIG = _CONFIG.merge(Config(read_timeout=10))
+# DescribeStateMachine has 200 calls in store and 20 more a second for all of an account. Once it
+# is throttled, `adaptive` mode keeps to the rate that it finds; `standard` would fail most calls
+# of a thousand. https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+_PACED_CONFIG = _CONFIG.merge(Config(retries={"mode": "adaptive", "total_max_attempts": _TRIES}))
 
 # Sent again after it took effect unheard, it would leave one version too many. The operation
 # reads the policy again instead.
@@ -52,7 +61,7 @@ _ONCE = frozenset({"CreatePolicyVersion"})
 class Account:
     """One AWS account, in one region, as Trivet's credentials reach it."""
 
-    def __init__(self, session: boto3.Session) -> None:
+    def __init__(self, session: botocore.session.Session) -> None:
         self._session = session
         self._clients: dict[tuple[str, Config], Any] = {}
         self._making_clients = Lock()
@@ -102,15 +111,21 @@ class Account:
         return client
 
     @property
+    def paced_states(self) -> "SFNClient":
+        """Step Functions, at the rate that it allows for reading very many state machines."""
+        client: SFNClient = self._client("stepfunctions", _PACED_CONFIG)
+        return client
+
+    @property
     def dynamodb(self) -> "DynamoDBClient":
         """DynamoDB."""
-        client: DynamoDBClient = self._client("dynamodb")
+        client: DynamoDBClient = self._client("dynamodb", _QUICK_CONFIG)
         return client
 
     @property
     def events(self) -> "EventBridgeClient":
         """EventBridge."""
-        client: EventBridgeClient = self._client("events")
+        client: EventBridgeClient = self._client("events", _QUICK_CONFIG)
         return client
 
     @property
@@ -119,12 +134,22 @@ class Account:
         client: STSClient = self._client("sts")
         return client
 
+    def renew(self) -> None:
+        """Make new clients from now on.
+
+        A client of botocore has a quota of retries for all its life, which bad times use up and
+        good ones give back slowly. Here each operation is bounded by its time, and the next one
+        shall have its retries too.
+        """
+        with self._making_clients:
+            self._clients.clear()
+
     def _client(self, service: str, config: Config = _CONFIG) -> Any:
         # botocore makes no two clients safely at once.
         with self._making_clients:
             made = self._clients.get((service, config))
             if made is None:
-                make: Any = self._session.client
+                make = self._session.create_client
                 made = self._clients[service, config] = _hooked(make(service, config=config))
             return made
 
@@ -132,26 +157,36 @@ class Account:
 @cache
 def own_account() -> Account:
     """Return the account that Trivet runs in, with the SDK's standard environment."""
-    return Account(boto3.Session())
+    # Not boto3's session: its import, S3 transfers included, is a quarter of a cold start.
+    return Account(botocore.session.get_session())
 
 
 def _hooked(client: Any) -> Any:
     """Put Trivet's hooks on a client, and return it."""
     service = client.meta.service_model.signing_name
     events = client.meta.events
-    events.register("before-send", _before_send(service), unique_id="trivet-before-send")
+    longest = client.meta.config.connect_timeout + client.meta.config.read_timeout
+    before_send = _before_send(service, longest)
+    events.register("before-send", before_send, unique_id="trivet-before-send")
     events.register("before-parse", _before_parse, unique_id="trivet-before-parse")
     # First, so that it is asked before botocore's own handler sleeps.
     events.register_first("needs-retry", _before_retry(service), unique_id="trivet-before-retry")
     return client
 
 
-def _before_send(service: str) -> Any:
+def _before_send(service: str, longest: float) -> Any:
+    """Return the hook that counts a request, and sends none that could outlast its operation.
+
+    Args:
+        longest: seconds that a call of this client may take.
+    """
+
     def before_send(event_name: str, **_: Any) -> None:
         current = operation.current()
         if current is None:
             return
-        if current.time_left() <= 0:
+        usual = LAST_CALL_TIMEOUT if operation.is_closing() else CALL_TIMEOUT
+        if current.time_left() <= max(0, longest - usual):
             raise errors.OutOfTime
         current.count(f"{service}:{event_name.rsplit('.', 1)[-1]}")
 

@@ -36,7 +36,9 @@ def difference(desired: Desired, actual: Actual) -> Difference:
     changes: list[Change] = []
     extras: list[Change] = []
     for policy in desired.policies:
-        changes += _policy(policy, actual.policies.get(policy.arn))
+        kept = actual.policies.get(policy.arn)
+        changes += _policy(policy, kept)
+        extras += _policy_extras(policy, kept)
     for role in desired.roles:
         found = actual.roles.get(role.name.lower())
         changes += _new_role(role) if found is None else _role(role, found)
@@ -168,10 +170,13 @@ def _extras(role: Role, held: ActualRole) -> Iterator[Change]:
         if name not in role.inline_policies:
             found = {"name": name, "document": document}
             yield Change("delete_inline_policy", role.key, role.arn, None, found)
-    # Tags that start with aws: are AWS's own and cannot be removed.
-    added = [key for key in held.tags if key not in role.tags and not key.startswith("aws:")]
-    if added:
+    if _added(held.tags, role.tags):
         yield Change("untag_role", role.key, role.arn, dict(role.tags), dict(held.tags))
+
+
+def _added(tags: Mapping[str, str], expected: Mapping[str, str]) -> bool:
+    # Tags that start with aws: are AWS's own and cannot be removed.
+    return any(key not in expected and not key.startswith("aws:") for key in tags)
 
 
 def _policy(policy: ManagedPolicy, held: ActualPolicy | None) -> Iterator[Change]:
@@ -189,7 +194,15 @@ def _policy(policy: ManagedPolicy, held: ActualPolicy | None) -> Iterator[Change
     if held.tags is not None and any(
         held.tags.get(key) != value for key, value in policy.tags.items()
     ):
-        yield Change("tag_policy", policy.role, policy.arn, dict(policy.tags), dict(held.tags))
+        tags = {**held.tags, **policy.tags}
+        yield Change("tag_policy", policy.role, policy.arn, tags, dict(held.tags))
+
+
+def _policy_extras(policy: ManagedPolicy, held: ActualPolicy | None) -> Iterator[Change]:
+    tags = held.tags if held is not None else None
+    if tags is not None and _added(tags, policy.tags):
+        # There is no kind of its own for this: the same kind with fewer tags expected.
+        yield Change("tag_policy", policy.role, policy.arn, dict(policy.tags), dict(tags))
 
 
 def _inline(role: Role, name: str, document: object, there: object) -> Change:

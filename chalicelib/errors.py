@@ -93,7 +93,14 @@ class OutOfTime(BotoCoreError):
     fmt = "the time for this call has run out"
 
 
-MISSING = frozenset({"NoSuchEntity", "StateMachineDoesNotExist", "ResourceNotFoundException"})
+MISSING = frozenset(
+    {
+        "NoSuchEntity",
+        "StateMachineDoesNotExist",
+        "ExecutionDoesNotExist",
+        "ResourceNotFoundException",
+    }
+)
 EXISTS = frozenset({"EntityAlreadyExists", "StateMachineAlreadyExists", "ExecutionAlreadyExists"})
 THROTTLED = frozenset(
     {
@@ -130,7 +137,7 @@ _REFUSED = frozenset(
 _QUOTA = frozenset(
     {"LimitExceeded", "LimitExceededException", "StateMachineLimitExceeded", "TooManyTags"}
 )
-_STALE = MISSING | EXISTS | CONCURRENT | {"DeleteConflict", "StateMachineDeleting"}
+_STALE = MISSING | EXISTS | {"DeleteConflict", "StateMachineDeleting"}
 _REJECTED = frozenset(
     {
         "MalformedPolicyDocument",
@@ -197,10 +204,18 @@ def _translated_answer(error: ClientError, doing: str) -> TrivetError:
     if code in _REFUSED or (error.operation_name == "CreateStateMachine" and _unready(message)):
         return _refusal(error, message, doing)
     if code in _QUOTA:
-        return QuotaReached(f"An AWS quota is reached while {doing} ({said}).")
+        return QuotaReached(
+            f"An AWS quota is reached while {doing} ({said}). Ask AWS for a higher one or make "
+            "room, then call again to go on."
+        )
     if code in THROTTLED:
         return Unavailable(
             f"AWS throttles: {doing} failed past all retries ({said}). Call again to go on."
+        )
+    if code in CONCURRENT:
+        return Unavailable(
+            f"Others kept changing the same: {doing} failed past all retries ({said}). Call again "
+            "to go on."
         )
     if code in _STALE:
         return Stale(f"AWS's state changed while {doing} ({said}). Call again to go on.")
@@ -233,6 +248,14 @@ def _refusal(error: ClientError, message: str, doing: str) -> TrivetError:
     return Refused(
         f"AWS refuses Trivet {action} while {doing} ({code_of(error)}: {message}). "
         "Grant it to the function's role, then call again."
+    )
+
+
+def withdrawn(policy: str) -> str:
+    """Return what to say of an AWS managed policy, by its ARN, that can no longer be attached."""
+    return (
+        f"AWS has no managed policy {policy} in this partition, or withdrew it. Correct the role's "
+        "aws_managed_policies under policies/."
     )
 
 

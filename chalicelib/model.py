@@ -203,5 +203,15 @@ class Difference:
         return self.changes + self.extras
 
     def to_apply(self, on_extras: OnExtras) -> tuple[Change, ...]:
-        """Return what is to be done: extras go first, since they take up quota."""
-        return self.extras + self.changes if on_extras == "remove" else self.changes
+        """Return what is to be done, in this order.
+
+        What lost Trivet's tag is tagged first: Trivet's own permissions let it change only what
+        carries the tag. Extras come next, since they take up quota.
+        """
+        extras = self.extras if on_extras == "remove" else ()
+        first = tuple(
+            change
+            for change in self.changes
+            if change.kind in ("tag_role", "tag_policy") and ENVIRONMENT_TAG not in change.actual
+        )
+        return first + extras + tuple(change for change in self.changes if change not in first)

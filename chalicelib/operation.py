@@ -43,8 +43,9 @@ CLOCK = Clock()
 class Operation:
     """What is known of the call being answered.
 
-    Times are seconds since the epoch. `deadline` is when the last AWS call may start; what has
-    to be written to end in good order may still start until `last_call`.
+    Times are seconds since the epoch. `deadline` is when the last AWS call may start, if it takes
+    no longer than calls may (`aws.CALL_TIMEOUT`); what has to be written to end in good order may
+    still start until `last_call`.
     """
 
     started: float
@@ -84,6 +85,11 @@ def closing() -> Iterator[None]:
         yield
     finally:
         _CLOSING.reset(token)
+
+
+def is_closing() -> bool:
+    """Tell whether this thread is ending its operation in good order."""
+    return _CLOSING.get()
 
 
 def begin(operation: Operation) -> Operation:

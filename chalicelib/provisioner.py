@@ -15,7 +15,8 @@ does in between goes unnoticed.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -99,12 +100,15 @@ class Provisioner:
             TrivetError: a step failed; the environment is recorded as incomplete.
         """
         self._check_boundary(declaration.permissions_boundary)
+        recorded = operation.start(self.store.get, name)
         fresh = self._new(name, declaration)
         desired = self.desired(fresh)
         if dry_run:
-            return self._dry_run(fresh, desired, adopt)
-        probe = operation.start(read.anything, self.account, desired)
-        existing = self.store.create(fresh)
+            return self._dry_run(fresh, desired, recorded.result(), adopt)
+        existing = recorded.result()
+        if existing is None:
+            probe = operation.start(read.anything, self.account, desired)
+            existing = self.store.create(fresh)
         if existing is not None:
             return self._converge(existing, declaration, adopt, wait)
         held = _Held(desired, fresh, version=1, is_new=True)
@@ -199,7 +203,9 @@ class Provisioner:
         Raises:
             NotFound: there is none of this name.
         """
-        entry = self.store.get(name) if self.templates.is_name(name) else None
+        if not self.templates.is_name(name):
+            raise NotFound(f"There is no environment {name!r}, and none can have that name.")
+        entry = self.store.get(name)
         if entry is None:
             raise NotFound(f"There is no environment {name}.")
         return entry
@@ -226,7 +232,7 @@ class Provisioner:
             Busy: another call holds the environment, or worked on it since it was read.
             TrivetError: a step failed; the environment is recorded as incomplete.
         """
-        held = self._hold(entry, entry.environment, desired)
+        held = self._hold(entry, entry.environment, desired, changes)
         if held is None:
             raise self._contended(entry.environment.name)
         with _Letting(self, held):
@@ -253,18 +259,37 @@ class Provisioner:
         if entry is None or (entry.environment.checked_at or "") > changed_at:
             return None
         self._check_free(entry)
-        checked = replace(entry.environment, checked_at=timestamp(self.operation.clock.now()))
-        desired = self.desired(checked)
-        held = self._hold(entry, checked, desired)
-        if held is None:
+        recorded = entry.environment
+        checked = replace(recorded, checked_at=timestamp(self.operation.clock.now()))
+        # Held before IAM is read, not after: of many calls at once, one reads.
+        if not self.store.hold(entry, checked):
             raise self._contended(name)
+        held = _Held(self.desired(checked), checked, entry.version + 1)
         with _Letting(self, held):
-            actual = read.environment(self.account, desired)
-            self._check_ours(desired, actual, checked.unique_ids, adopt=False)
-            on_extras = checked.declaration.on_extras
-            changes = compare.difference(desired, actual).to_apply(on_extras)
-            self._carry_out(held, actual, changes, adopt=False, wait=0)
+            try:
+                self._recheck(held)
+            except (Unavailable, Stale):
+                # It is worth another try, for which this one must not count.
+                held.environment = replace(held.environment, checked_at=recorded.checked_at)
+                raise
         return Result(held.environment, held.changes)
+
+    def _recheck(self, held: _Held) -> None:
+        environment, desired = held.environment, held.desired
+        actual = read.environment(self.account, desired)
+        self._check_ours(desired, actual, environment.unique_ids, adopt=False)
+        on_extras = environment.declaration.on_extras
+        changes = compare.difference(desired, actual).to_apply(on_extras)
+        seen = environment.unique_ids | compare.unique_ids(desired, actual)
+        if not changes and environment.status == "ready" and seen == environment.unique_ids:
+            return
+        held.environment = replace(
+            environment,
+            status="incomplete",
+            updated_at=timestamp(self.operation.clock.now()),
+            updated_by=self.operation.caller,
+        )
+        self._carry_out(held, actual, changes, adopt=False, wait=0)
 
     def check_ours(self, entry: Entry, desired: Desired, actual: Actual) -> None:
         """Raise Conflict if something under the environment's names is someone else's."""
@@ -284,8 +309,9 @@ class Provisioner:
             updated_by=self.operation.caller,
         )
 
-    def _dry_run(self, fresh: Environment, desired: Desired, adopt: bool) -> Result:
-        entry = self.store.get(fresh.name)
+    def _dry_run(
+        self, fresh: Environment, desired: Desired, entry: Entry | None, adopt: bool
+    ) -> Result:
         recorded = entry.environment if entry else replace(fresh, created_at=None, updated_at=None)
         actual = read.environment(self.account, desired)
         self._check_ours(desired, actual, recorded.unique_ids if entry else {}, adopt)
@@ -305,7 +331,8 @@ class Provisioner:
             wanted = replace(recorded, declaration=declaration or recorded.declaration)
             desired = self.desired(wanted)
             actual = read.environment(self.account, desired)
-            self._check_ours(desired, actual, recorded.unique_ids, adopt)
+            with self._forgetting_if_unmade(entry, desired, actual):
+                self._check_ours(desired, actual, recorded.unique_ids, adopt)
             changes = compare.difference(desired, actual).to_apply(wanted.declaration.on_extras)
             seen = recorded.unique_ids | compare.unique_ids(desired, actual)
             if (
@@ -316,20 +343,49 @@ class Provisioner:
                 if recorded.smoke_test.status == "succeeded":
                     return Result(recorded)
                 return self._test(entry, wait, anew=recorded.smoke_test.status == "failed")
-            self._check_boundary_exists(desired)
-            held = self._hold(entry, wanted, desired)
+            with self._forgetting_if_unmade(entry, desired, actual):
+                self._check_boundary_exists(desired)
+            held = self._hold(entry, wanted, desired, changes)
             if held is not None:
                 with _Letting(self, held):
                     self._carry_out(held, actual, changes, adopt, wait)
                 telemetry.count("Provisions")
                 return Result(held.environment, held.changes)
-            entry = self.entry(name)
+            again = self.store.get(name)
+            if again is None:
+                break
+            entry = again
         raise self._contended(name)
 
-    def _hold(self, entry: Entry, wanted: Environment, desired: Desired) -> _Held | None:
-        now = timestamp(self.operation.clock.now())
+    @contextmanager
+    def _forgetting_if_unmade(
+        self, entry: Entry, desired: Desired, actual: Actual
+    ) -> Iterator[None]:
+        """Remove the record of an environment that is refused and of which nothing was ever made.
+
+        The call that recorded it died before it could. A refused new environment is not recorded.
+        """
+        try:
+            yield
+        except (Conflict, Invalid):
+            found = len(actual.roles) + len(actual.policies) + (actual.state_machine is not None)
+            unmade = found == len(compare.foreign(desired, actual, {}))
+            recorded = entry.environment
+            if unmade and not recorded.unique_ids and self.store.hold(entry, recorded):
+                self.store.remove(recorded.name)
+            raise
+
+    def _hold(
+        self, entry: Entry, wanted: Environment, desired: Desired, changes: Sequence[Change]
+    ) -> _Held | None:
+        now = self.operation.clock.now()
         environment = replace(
-            wanted, status="incomplete", updated_at=now, updated_by=self.operation.caller
+            wanted,
+            status="incomplete",
+            updated_at=timestamp(now),
+            updated_by=self.operation.caller,
+            # What the last one said holds no more, even if this operation dies half-way.
+            smoke_test=_anew(wanted.smoke_test, changes, now) if changes else wanted.smoke_test,
         )
         if not self.store.hold(entry, environment):
             return None
@@ -348,7 +404,7 @@ class Provisioner:
         smoke_test = held.environment.smoke_test
         rerun = bool(changes) or smoke_test.status in ("failed", "pending")
         if rerun:
-            smoke_test = SmokeTest(since=self.operation.clock.now())
+            smoke_test = _anew(smoke_test, changes, self.operation.clock.now())
         held.environment = replace(held.environment, unique_ids=ids, smoke_test=smoke_test)
         started: list[str] = []
 
@@ -367,7 +423,7 @@ class Provisioner:
             awaits_state_machine=pending is not None,
             smoke_test=smoke_test,
         )
-        if wait > 0 and not smoke_test.finished:
+        if (wait > 0 or pending) and not smoke_test.finished:
             self._advance(held, smoke.Progress(smoke_test, pending), until)
 
     def _apply(
@@ -384,7 +440,7 @@ class Provisioner:
             if not stale and (applied.errors or not applied.look_again):
                 break
             actual = read.environment(self.account, held.desired)
-            self._check_ours(held.desired, actual, held.environment.unique_ids, adopt)
+            self._check_ours(held.desired, actual, held.environment.unique_ids, adopt, held.changes)
             on_extras = held.environment.declaration.on_extras
             changes = compare.difference(held.desired, actual).to_apply(on_extras)
         if applied.errors:
@@ -398,7 +454,7 @@ class Provisioner:
         recorded = entry.environment.smoke_test
         now = self.operation.clock.now()
         smoke_test = (
-            SmokeTest(since=now) if anew else replace(recorded, since=recorded.since or now)
+            _anew(recorded, (), now) if anew else replace(recorded, since=recorded.since or now)
         )
         to_make = None
         if smoke_test.status == "pending":
@@ -446,15 +502,20 @@ class Provisioner:
             )
 
     def _contended(self, name: str) -> Busy:
+        """Return the error of a call that came too late: the environment is another's by now."""
+        entry = self.store.get(name)
+        if entry is not None:
+            self._check_free(entry)
         return Busy(f"Other calls work on environment {name}. Call again.", retry_after=1)
 
     def _check_boundary(self, declared: str | None) -> None:
-        place, demanded = self.account.place, self.permissions_boundary
+        demanded = self.permissions_boundary
         if declared is None:
             return
         if demanded is not None and declared != demanded:
             message = f"this deployment demands {demanded}; leave it out or name that one"
             raise Invalid([FieldError("permissions_boundary", message)])
+        place = self.account.place
         _, partition, _, _, account, _ = declared.split(":", 5)
         if partition != place.partition or account not in (place.account_id, "aws"):
             message = f"must be a policy of account {place.account_id} in {place.partition}"
@@ -466,8 +527,18 @@ class Provisioner:
             raise Invalid([FieldError("permissions_boundary", f"there is no policy {boundary}")])
 
     def _check_ours(
-        self, desired: Desired, actual: Actual, unique_ids: dict[str, str], adopt: bool
+        self,
+        desired: Desired,
+        actual: Actual,
+        unique_ids: dict[str, str],
+        adopt: bool,
+        made: Sequence[Change] = (),
     ) -> None:
+        """Raise Conflict if something under the environment's names is someone else's.
+
+        Args:
+            made: what this operation has changed already, before someone else came.
+        """
         foreign = compare.foreign(desired, actual, unique_ids)
         refused = [each for each in foreign if not (adopt and each.adoptable)]
         if not refused:
@@ -478,8 +549,9 @@ class Provisioner:
             if all(each.adoptable for each in refused)
             else "Remove or rename them, or choose another name."
         )
+        done = "was changed only in part" if made else "was not changed"
         raise Conflict(
-            f"Environment {desired.environment} was not changed, since not all that has its names "
+            f"Environment {desired.environment} {done}, since not all that has its names "
             f"is its own. {listed}. {advice}"
         )
 
@@ -510,6 +582,16 @@ def needs_smoke_test(environment: Environment) -> bool:
     """Tell whether a smoke test is to be carried on, and can be."""
     complete = environment.status == "ready" or environment.awaits_state_machine
     return complete and not environment.smoke_test.finished
+
+
+def _anew(smoke_test: SmokeTest, changes: Sequence[Change], now: float) -> SmokeTest:
+    """Return a smoke test to begin anew, with or after these changes.
+
+    One that still waits for its role, of which nothing is changed, has waited since it first did.
+    """
+    waits = all("state_machine" in change.kind for change in changes)
+    waited = smoke_test.since if waits and smoke_test.status == "pending" else None
+    return SmokeTest(since=waited or now)
 
 
 _BY_WEIGHT = (Refused, QuotaReached, Rejected, Conflict, Unavailable, Stale, TrivetError)

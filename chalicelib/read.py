@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -38,11 +39,11 @@ def environment(account: Account, desired: Desired) -> Actual:
     names = [role.name for role in desired.roles]
     start, waited = operation.start, operation.waited
     heads = [start(role_head, account, name) for name in names]
-    attached = [
-        start(_listing, account, "list_attached_role_policies", "AttachedPolicies", name)
-        for name in names
-    ]
-    inline = [start(_listing, account, "list_role_policies", "PolicyNames", name) for name in names]
+    # Made here once: the first time, botocore looks through its files, slowly in many threads.
+    attachments = account.iam.get_paginator("list_attached_role_policies")
+    inline_names = account.iam.get_paginator("list_role_policies")
+    attached = [start(_listing, attachments, "AttachedPolicies", name) for name in names]
+    inline = [start(_listing, inline_names, "PolicyNames", name) for name in names]
     policies = [start(_policy, account, policy.arn) for policy in desired.policies]
     machine = start(state_machine, account, desired.state_machine.arn)
     documents = [
@@ -79,10 +80,17 @@ def policy_head(account: Account, arn: str) -> "PolicyTypeDef | None":
     return None if answer is None else answer["Policy"]
 
 
-def state_machine(account: Account, arn: str) -> ActualStateMachine | None:
-    """Return the state machine, or `None` if there is none, or one that is being deleted."""
+def state_machine(
+    account: Account, arn: str, one_of_many: bool = False
+) -> ActualStateMachine | None:
+    """Return the state machine, or `None` if there is none, or one that is being deleted.
+
+    Args:
+        one_of_many: keep to the rate that Step Functions allows, however many are read.
+    """
+    states = account.paced_states if one_of_many else account.states
     answer = found(
-        f"reading state machine {arn}", account.states.describe_state_machine, stateMachineArn=arn
+        f"reading state machine {arn}", states.describe_state_machine, stateMachineArn=arn
     )
     if answer is None or answer["status"] == "DELETING":
         return None
@@ -122,10 +130,11 @@ def _inline_policy(account: Account, role: str, policy: str) -> Any:
     )
 
 
-def _listing(account: Account, operation_name: Any, key: str, role: str) -> list[Any]:
+def _listing(pages: Any, key: str, role: str) -> list[Any]:
     """Return a role's paginated listing whole; empty where there is no such role."""
-    pages = account.iam.get_paginator(operation_name).paginate
-    answer = found(f"reading role {role}", lambda: pages(RoleName=role).build_full_result())
+    answer = found(
+        f"reading role {role}", lambda: pages.paginate(RoleName=role).build_full_result()
+    )
     return [] if answer is None else list(answer[key])
 
 
@@ -188,6 +197,18 @@ def account_in_bulk(account: Account, desired: Sequence[Desired]) -> dict[str, A
         )
     _add_missing_ids(account, policies)
     return {name: Actual(roles[name], policies[name]) for name in roles}
+
+
+def with_policy_tags(account: Account, actual: Actual) -> Actual:
+    """Return the same with the tags of the policies, one call for each."""
+    heads = operation.side_by_side(lambda arn: policy_head(account, arn), actual.policies)
+    return replace(
+        actual,
+        policies={
+            arn: policy if head is None else replace(policy, tags=tags_of(head.get("Tags")))
+            for (arn, policy), head in zip(actual.policies.items(), heads, strict=True)
+        },
+    )
 
 
 def _role_settings(account: Account, wanted: Mapping[str, str]) -> dict[str, tuple[str, int]]:

@@ -6,13 +6,16 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import operation
 from chalicelib.aws import Account
 from chalicelib.errors import Conflict, Stale
 from chalicelib.model import ENVIRONMENT_TAG, Desired
 from chalicelib.read import found, policy_head, role_head, state_machine, tags_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam.type_defs import TagTypeDef
 
 _TRIES = 3
 
@@ -34,28 +37,34 @@ def remove(account: Account, desired: Desired, unique_ids: Mapping[str, str]) ->
     role_arns = {role.arn for role in desired.roles} | _recorded(unique_ids, ":role/")
     policy_arns = {policy.arn for policy in desired.policies} | _recorded(unique_ids, ":policy/")
 
-    def owned(arns: set[str], head: Callable[[str], Any], id_key: str) -> list[str]:
-        def is_ours(arn: str) -> bool:
-            there = head(arn)
-            return there is not None and (
-                there["Arn"] == arn
-                and (
-                    there[id_key] == unique_ids.get(arn)
-                    or tags_of(there.get("Tags")).get(ENVIRONMENT_TAG) == desired.environment
-                )
+    def owned(arns: set[str], head: Callable[[str], Any], id_key: str) -> dict[str, Any]:
+        def is_ours(there: Any) -> bool:
+            return (
+                there[id_key] == unique_ids.get(there["Arn"])
+                or tags_of(there.get("Tags")).get(ENVIRONMENT_TAG) == desired.environment
             )
 
         ordered = sorted(arns)
-        ours = operation.side_by_side(is_ours, ordered)
-        return [arn for arn, mine in zip(ordered, ours, strict=True) if mine]
+        heads = zip(ordered, operation.side_by_side(head, ordered), strict=True)
+        return {
+            arn: there
+            for arn, there in heads
+            if there is not None and there["Arn"] == arn and is_ours(there)
+        }
 
     roles = owned(role_arns, lambda arn: role_head(account, _name(arn)), "RoleId")
     policies = owned(policy_arns, lambda arn: policy_head(account, arn), "PolicyId")
     operation.side_by_side(lambda arn: _check_no_boundary(account, arn), policies)
+    untagged = [
+        arn
+        for arn, there in (roles | policies).items()
+        if ENVIRONMENT_TAG not in tags_of(there.get("Tags"))
+    ]
+    operation.side_by_side(lambda arn: _tag(account, arn, desired.environment), untagged)
     deleted = _remove_state_machine(account, desired, unique_ids)
     operation.side_by_side(lambda arn: _persist(lambda: _remove_role(account, _name(arn))), roles)
     operation.side_by_side(lambda arn: _persist(lambda: _remove_policy(account, arn)), policies)
-    return deleted + roles + policies
+    return [*deleted, *roles, *policies]
 
 
 def _recorded(unique_ids: Mapping[str, str], kind: str) -> set[str]:
@@ -75,6 +84,15 @@ def _persist(removal: Callable[[], None]) -> None:
         except Stale:
             if attempt == _TRIES:
                 raise
+
+
+def _tag(account: Account, arn: str, environment: str) -> None:
+    """Give back its tag to what lost it: Trivet may take away only what carries the tag."""
+    tags: list[TagTypeDef] = [{"Key": ENVIRONMENT_TAG, "Value": environment}]
+    if ":role/" in arn:
+        _do(f"tagging role {arn}", account.iam.tag_role, RoleName=_name(arn), Tags=tags)
+    else:
+        _do(f"tagging policy {arn}", account.iam.tag_policy, PolicyArn=arn, Tags=tags)
 
 
 def _remove_state_machine(

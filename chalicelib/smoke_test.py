@@ -202,6 +202,8 @@ def _gather(account: Account, desired: Desired) -> "list[Future[Check]]":
 
 def _simulated(account: Account, desired: Desired, expectation: Expectation) -> Check:
     role = desired.role(expectation.role)
+    # IAM does not add the role's own tags, which a permissions boundary may ask for.
+    own_tags = {f"aws:PrincipalTag/{key}": value for key, value in role.tags.items()}
     try:
         answer: Any = account.iam.simulate_principal_policy(
             PolicySourceArn=role.arn,
@@ -209,7 +211,7 @@ def _simulated(account: Account, desired: Desired, expectation: Expectation) -> 
             ResourceArns=[expectation.resource],
             ContextEntries=[
                 {"ContextKeyName": key, "ContextKeyType": "string", "ContextKeyValues": [value]}
-                for key, value in expectation.context.items()
+                for key, value in (own_tags | dict(expectation.context)).items()
             ],
         )
     except (ClientError, BotoCoreError, NotImplementedError) as error:

@@ -2,8 +2,8 @@
 
     pk               sk                    what
     environment      <name>                an environment and the lease on it
-    drift-run        <finished at>#<id>    a drift report, or the head of one in parts
-    drift-run#<id>   <part>                a part of a report too large for one item
+    drift-run        <finished at>#<id>    the head of a drift report: how many parts it has
+    drift-run#<id>   <part>                a part of it, as large as an item can be
     lock             drift-run             the lease on the fleet, and where the next run starts
 
 Every write is conditional and carries the id of its operation, so that one whose answer was
@@ -19,13 +19,16 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from chalicelib import errors, operation
-from chalicelib.aws import READ_TIMEOUT, Account
+from chalicelib.aws import LAST_CALL_TIMEOUT, Account
 from chalicelib.operation import Operation
 from chalicelib.records import Environment
 
 _ENVIRONMENT = "environment"
 _DRIFT_RUN = "drift-run"
 _LOCK_KEY = {"pk": {"S": "lock"}, "sk": {"S": _DRIFT_RUN}}
+
+_READS = ("get_item", "query")
+"""Calls that find nothing where there is no table, and make none: a dry run writes nothing."""
 
 REPORTS_KEPT = 30
 _PART = 350_000
@@ -116,7 +119,9 @@ class Store:
         """
         item = _item(Entry(environment, entry_version + 1))
         item["released_by"] = {"S": self._operation.id}
-        self._end(environment.name, "recording", "put_item", Item=item)
+        found = self._end(environment.name, "recording", "put_item", Item=item)
+        if found is not None and found.get("released_by") != {"S": self._operation.id}:
+            raise self._taken_over(environment.name, found)
 
     def remove(self, name: str) -> None:
         """Forget a held environment.
@@ -124,23 +129,32 @@ class Store:
         Raises:
             Busy: the lease ran out and another call took over.
         """
-        self._end(name, "removing the record of", "delete_item", Key=_key(name))
+        found = self._end(name, "removing the record of", "delete_item", Key=_key(name))
+        if found:
+            raise self._taken_over(name, found)
 
-    def _end(self, name: str, doing: str, call: str, **parameters: Any) -> None:
-        with operation.closing():
-            found = self._conditionally(
-                f"{doing} environment {name}",
-                call,
-                ConditionExpression="lease = :lease",
-                ExpressionAttributeValues={":lease": {"S": self._operation.id}},
-                **parameters,
-            )
-        if found and found.get("released_by") != {"S": self._operation.id}:
-            raise errors.Busy(
-                f"Another call took over environment {name} after this one ran out of time. "
-                "Call again.",
-                retry_after=_seconds_left(found, self._operation.clock.now()),
-            )
+    def _end(self, name: str, doing: str, call: str, **parameters: Any) -> dict[str, Any] | None:
+        try:
+            with operation.closing():
+                return self._conditionally(
+                    f"{doing} environment {name}",
+                    call,
+                    ConditionExpression="lease = :lease",
+                    ExpressionAttributeValues={":lease": {"S": self._operation.id}},
+                    **parameters,
+                )
+        except errors.Unavailable as error:
+            # Until the lease has run out, the same call again would find the environment held.
+            held_for = math.ceil(self._lease_until() - self._operation.clock.now())
+            error.retry_after = max(error.retry_after, held_for)
+            raise
+
+    def _taken_over(self, name: str, found: dict[str, Any]) -> errors.Busy:
+        return errors.Busy(
+            f"Another call took over environment {name} after this one ran out of time. "
+            "Call again.",
+            retry_after=_seconds_left(found, self._operation.clock.now()),
+        )
 
     def page(self, limit: int, after: str | None) -> tuple[list[Environment], str | None]:
         """Return up to `limit` environments by name, and after which name the next page starts."""
@@ -153,21 +167,9 @@ class Store:
 
     def all(self, after: str | None = None, page: int = 1_000) -> Iterator[Entry]:
         """Return all environments by name, read page by page as they are needed."""
-        start = None if after is None else _key(after)
-        while True:
-            answer = self._call(
-                "listing environments",
-                "query",
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": _ENVIRONMENT}},
-                Limit=page,
-                ConsistentRead=True,
-                **({"ExclusiveStartKey": start} if start else {}),
-            )
-            yield from (_entry(item) for item in answer["Items"])
-            start = answer.get("LastEvaluatedKey")
-            if start is None:
-                return
+        start = {} if after is None else {"ExclusiveStartKey": _key(after)}
+        for item in self._items("listing environments", _ENVIRONMENT, Limit=page, **start):
+            yield _entry(item)
 
     def hold_fleet(self) -> str | None:
         """Hold the fleet for a drift run.
@@ -178,6 +180,11 @@ class Store:
         Raises:
             Busy: another drift run holds it.
         """
+        # Read first: between holding and the run, nothing is left that could fail.
+        answer = self._call(
+            "reading the fleet's lease", "get_item", Key=_LOCK_KEY, ConsistentRead=True
+        )
+        start = answer.get("Item", {}).get("next_start")
         now = self._operation.clock.now()
         found = self._conditionally(
             "holding the fleet",
@@ -197,8 +204,6 @@ class Store:
                 "Another drift run is going on. Call again when it has ended.",
                 retry_after=_seconds_left(found, now),
             )
-        answer = self._call("reading the fleet's lease", "get_item", Key=_LOCK_KEY)
-        start = answer["Item"].get("next_start")
         return None if start is None else str(start["S"])
 
     def release_fleet(self, next_start: str | None) -> None:
@@ -218,66 +223,51 @@ class Store:
             )
 
     def add_report(self, run: str, finished_at: str, report: bytes) -> None:
-        """Keep a drift report, in parts if it is too large for one item, and drop the oldest."""
+        """Keep a drift report, in as many parts as it needs, and drop the oldest."""
         head = {"pk": {"S": _DRIFT_RUN}, "sk": {"S": f"{finished_at}#{run}"}, "run": {"S": run}}
         parts = [report[at : at + _PART] for at in range(0, len(report), _PART)]
         doing = f"keeping drift report {run}"
-        if len(parts) == 1:
-            self._call(doing, "put_item", Item={**head, "report": {"B": report}})
-        else:
-            # The head stands first: a run that dies here leaves no part that nobody finds.
-            self._call(doing, "put_item", Item=head)
-            for number, part in enumerate(parts):
-                item = {**_part_key(run, number), "report": {"B": part}}
-                self._call(doing, "put_item", Item=item)
-            self._call(doing, "put_item", Item={**head, "parts": {"N": str(len(parts))}})
+        # The head stands first, so that a run that dies leaves no part that nobody finds. Only
+        # with the number of parts, which comes last, the report counts.
+        self._call(doing, "put_item", Item=head)
+        for number, part in enumerate(parts):
+            self._call(doing, "put_item", Item={**_part_key(run, number), "report": {"B": part}})
+        self._call(doing, "put_item", Item={**head, "parts": {"N": str(len(parts))}})
         self._prune_reports()
 
     def latest_report(self) -> bytes | None:
         """Return the newest drift report that was kept whole, or `None`."""
-        for head in self._report_heads():
-            if "report" in head:
-                return bytes(head["report"]["B"])
+        doing = "reading the drift report"
+        for head in self._items(doing, _DRIFT_RUN, ScanIndexForward=False, Limit=1):
             if "parts" in head:
-                return b"".join(
-                    self._call(
-                        "reading the drift report",
-                        "get_item",
-                        Key=_part_key(head["run"]["S"], number),
-                    )["Item"]["report"]["B"]
-                    for number in range(int(head["parts"]["N"]))
-                )
+                parts = self._items(doing, f"{_DRIFT_RUN}#{head['run']['S']}")
+                return b"".join(part["report"]["B"] for part in parts)
         return None
 
     def _prune_reports(self) -> None:
-        for head in list(self._report_heads("pk, sk, run"))[REPORTS_KEPT:]:
-            doing, run = f"dropping drift report {head['run']['S']}", head["run"]["S"]
+        doing = "dropping old drift reports"
+        heads = list(self._items(doing, _DRIFT_RUN, ScanIndexForward=False))
+        for head in heads[REPORTS_KEPT:]:
+            run = head["run"]["S"]
+            parts = self._items(doing, f"{_DRIFT_RUN}#{run}", ProjectionExpression="pk, sk")
+            for item in [*parts, head]:
+                self._call(doing, "delete_item", Key={"pk": item["pk"], "sk": item["sk"]})
+
+    def _items(self, doing: str, pk: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Return the rows under this key, read page by page as they are needed."""
+        while True:
             answer = self._call(
                 doing,
                 "query",
                 KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": f"{_DRIFT_RUN}#{run}"}},
-                ProjectionExpression="pk, sk",
-            )
-            for key in [*answer["Items"], {"pk": head["pk"], "sk": head["sk"]}]:
-                self._call(doing, "delete_item", Key=key)
-
-    def _report_heads(self, projection: str | None = None) -> Iterator[dict[str, Any]]:
-        start = None
-        while True:
-            answer = self._call(
-                "listing drift reports",
-                "query",
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": _DRIFT_RUN}},
-                ScanIndexForward=False,
-                **({"ProjectionExpression": projection} if projection else {"Limit": 1}),
-                **({"ExclusiveStartKey": start} if start else {}),
+                ExpressionAttributeValues={":pk": {"S": pk}},
+                ConsistentRead=True,
+                **parameters,
             )
             yield from answer["Items"]
-            start = answer.get("LastEvaluatedKey")
-            if start is None:
+            if "LastEvaluatedKey" not in answer:
                 return
+            parameters["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def ensure_table(self) -> None:
         """Make the table if it is missing, and turn on point-in-time recovery if it is off."""
@@ -335,10 +325,10 @@ class Store:
 
     def _lease_until(self) -> float:
         # Past the last moment at which a call of this operation can still take effect.
-        return self._operation.last_call + READ_TIMEOUT
+        return self._operation.last_call + LAST_CALL_TIMEOUT
 
     def _call(self, doing: str, call: str, **parameters: Any) -> Any:
-        """Make one DynamoDB call; make the table first where it is missing.
+        """Make one DynamoDB call. For a write the table is made where it is missing.
 
         Raises:
             TrivetError: with `doing` in its message.
@@ -371,6 +361,8 @@ class Store:
         except ClientError as error:
             if errors.code_of(error) not in errors.MISSING:
                 raise
+        if call in _READS:
+            return {"Items": []}
         self.ensure_table()
         return function(TableName=self._table, **parameters)
 

@@ -3,14 +3,20 @@
 No policy bodies at INFO: a line names the change, the drift report carries the documents.
 """
 
+import json
+from functools import partial
+from threading import Lock
+
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from chalicelib import operation
 from chalicelib.model import Change
 
-LOGGER = Logger(service="trivet")
+# In ASCII: whatever a caller sends, a line stays one line, and can be written.
+LOGGER = Logger(service="trivet", json_serializer=partial(json.dumps, default=str))
 _METRICS = Metrics(namespace="Trivet", service="trivet")
+_METRICS_LOCK = Lock()
 
 _COUNTS = frozenset(
     {
@@ -49,10 +55,12 @@ def log_change(environment: str, change: Change) -> None:
 def count(name: str, value: float = 1) -> None:
     """Add to a metric: one of the counts above, or a duration in seconds."""
     unit = MetricUnit.Count if name in _COUNTS else MetricUnit.Seconds
-    _METRICS.add_metric(name=name, unit=unit, value=value)
+    with _METRICS_LOCK:
+        _METRICS.add_metric(name=name, unit=unit, value=value)
 
 
 def flush() -> None:
     """Write the metrics collected since the last flush, if any, to standard output."""
-    if _METRICS.metric_set:
-        _METRICS.flush_metrics()
+    with _METRICS_LOCK:
+        if _METRICS.metric_set:
+            _METRICS.flush_metrics()

@@ -328,16 +328,20 @@ def _document_file(file: Path) -> _Document:
 def _substituted(template: Any, values: Mapping[str, str], file: Path) -> Any:
     """Return the parsed template with the placeholders in its strings replaced."""
     if isinstance(template, str):
+        if "${" not in template:
+            return template
 
         def value(match: re.Match[str]) -> str:
             name = match.group(1)
             if not match.group(0).endswith("}"):
                 raise TemplateError(f"{file}: placeholder without its end: {match.group(0)}")
-            if _IAM_VARIABLE.fullmatch(name):
+            if name in values:
+                return values[name]
+            # `${role_arn:notebook}` is a slip of the pen, and no variable of IAM's.
+            ours = {placeholder.split(".")[0] for placeholder in values}
+            if _IAM_VARIABLE.fullmatch(name) and name.split(":")[0] not in ours:
                 return match.group(0)
-            if name not in values:
-                raise TemplateError(f"{file}: unknown placeholder ${{{name}}}")
-            return values[name]
+            raise TemplateError(f"{file}: unknown placeholder ${{{name}}}")
 
         return _PLACEHOLDER.sub(value, template)
     if isinstance(template, dict):

@@ -5,11 +5,11 @@ from typing import Literal
 import msgspec
 from chalice.app import Blueprint
 
-from chalicelib import fleet, operation
+from chalicelib import fleet, operation, telemetry
 from chalicelib.api import schemas
 from chalicelib.api.endpoints import Answer, Call, endpoint, provisioner
 from chalicelib.api.environments import changes
-from chalicelib.errors import NotFound
+from chalicelib.errors import NotFound, TrivetError
 from chalicelib.operation import Operation
 
 blueprint = Blueprint(__name__)
@@ -66,6 +66,13 @@ def run(current: Operation, trigger: Literal["schedule", "request"], apply: bool
         ],
     )
     encoded = msgspec.json.encode(shown)
-    with operation.closing():
-        work.store.add_report(report.id, report.finished_at, encoded)
+    try:
+        with operation.closing():
+            work.store.add_report(report.id, report.finished_at, encoded)
+    except TrivetError as error:
+        # It is the one account of what was undone: the log and whoever asked get it all the same.
+        reason = {"reason": str(error), "report": encoded.decode()}
+        telemetry.LOGGER.error("drift report not kept", extra=reason)
+        if trigger == "schedule":
+            raise
     return encoded

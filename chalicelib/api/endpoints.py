@@ -18,14 +18,17 @@ from chalice.app import Blueprint, IAMAuthorizer, Request, Response
 from chalicelib import operation, telemetry, templates
 from chalicelib.api import problems, requests
 from chalicelib.api.schemas import Nothing
-from chalicelib.aws import READ_TIMEOUT, own_account
-from chalicelib.errors import TrivetError
+from chalicelib.aws import CALL_TIMEOUT, LAST_CALL_TIMEOUT, own_account
+from chalicelib.errors import TrivetError, Unavailable
 from chalicelib.operation import CLOCK, Operation
 from chalicelib.provisioner import Provisioner
 from chalicelib.store import Store
 
 _API_GATEWAY_LIMIT = 29
 """Seconds: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
+
+_ANSWERING = 1
+"""Seconds kept for the answer, once no AWS call is under way any more."""
 
 _REQUEST: ContextVar[Request] = ContextVar("request")
 
@@ -111,14 +114,9 @@ def _answer(
     request = _REQUEST.get()
     current = operation.begin(_operation(request))
     try:
-        call = Call(
-            body=requests.body(request, body, path_parameters if validate_name else {})
-            if body
-            else None,
-            query=requests.query(request, query),
-            operation=current,
-        )
-        given = view(call, **path_parameters)
+        names = path_parameters if validate_name else {}
+        fields, parameters = requests.validated(request, body, query, names)
+        given = view(Call(fields, parameters, current), **path_parameters)
     except TrivetError as error:
         telemetry.LOGGER.info(
             "refused",
@@ -129,6 +127,8 @@ def _answer(
                 "reason": str(error),
             },
         )
+        if isinstance(error, Unavailable):
+            own_account().renew()
         return problems.of_error(error)
     except Exception:  # noqa: BLE001 - the last resort: an answer without internals
         telemetry.LOGGER.exception("unexpected error", extra={"correlation_id": current.id})
@@ -169,11 +169,12 @@ def _operation(request: Request) -> Operation:
     now = CLOCK.now()
     limit = min(_API_GATEWAY_LIMIT, seconds_left(request.lambda_context))
     identity = request.context.get("identity") or {}
+    last_call = now + limit - _ANSWERING - LAST_CALL_TIMEOUT
     return Operation(
         started=now,
         # A call begun at the deadline may take its time-out; then the end is still recorded.
-        deadline=now + limit - READ_TIMEOUT - 2,
-        last_call=now + limit - 2,
+        deadline=last_call - CALL_TIMEOUT,
+        last_call=last_call,
         caller=identity.get("userArn"),
         request_id=request.context.get("requestId"),
     )

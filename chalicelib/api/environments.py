@@ -53,7 +53,7 @@ def put_environment(call: Call, name: str) -> Answer:
 def list_environments(call: Call) -> Answer:
     """List environments by name."""
     work = provisioner(call.operation)
-    found, after = work.store.page(call.query.limit, _decoded(call.query.cursor))
+    found, after = work.store.page(call.query.limit, _decoded(work, call.query.cursor))
     return Answer(
         schemas.EnvironmentPage([_summary(work, each) for each in found], after and _encoded(after))
     )
@@ -184,7 +184,7 @@ def _encoded(name: str) -> str:
     return urlsafe_b64encode(name.encode()).decode().rstrip("=")
 
 
-def _decoded(cursor: str | None) -> str | None:
+def _decoded(work: Provisioner, cursor: str | None) -> str | None:
     """Return the name after which a page starts."""
     if cursor is None:
         return None
@@ -193,6 +193,6 @@ def _decoded(cursor: str | None) -> str | None:
         name = urlsafe_b64decode(cursor.encode() + padding.encode()).decode()
     except ValueError:
         name = ""
-    if not name or _encoded(name) != cursor:
+    if not work.templates.is_name(name) or _encoded(name) != cursor:
         raise Invalid([FieldError("cursor", "not a next_cursor of this API")])
     return name

@@ -3,18 +3,23 @@
 import json
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast, get_args
 
 import msgspec
 from chalice.app import Request
 from msgspec import Meta, Struct
 
 from chalicelib import templates
-from chalicelib.api.schemas import TagKey, Tags, TagValue
+from chalicelib.api.schemas import TAG_TEXT, TagKey, Tags, TagValue
 from chalicelib.errors import FieldError, Invalid, TrivetError
 from chalicelib.templates import NAME_MIN_LENGTH, NAME_PATTERN
 
 _Parsed = TypeVar("_Parsed", bound=Struct)
+
+_SHOWN = 200
+"""Characters of a caller's own word that an error repeats."""
+
+_LONG_INTEGER = 1_000
 
 
 class NotJson(TrivetError):
@@ -25,8 +30,44 @@ def name_type() -> Any:
     """Return the type of an environment's name; how long it may be follows from the templates."""
     longest = templates.load().longest_name
     return Annotated[
-        str, Meta(min_length=NAME_MIN_LENGTH, max_length=longest, pattern=NAME_PATTERN)
+        str,
+        Meta(
+            min_length=NAME_MIN_LENGTH,
+            max_length=longest,
+            pattern=NAME_PATTERN,
+            description="Lower-case letters, digits and hyphens; a letter first, no hyphen last.",
+        ),
     ]
+
+
+def validated(
+    request: Request,
+    body_type: type[Struct] | None,
+    query_type: type[Struct],
+    path: Mapping[str, str],
+) -> tuple[Any, Any]:
+    """Return the request's body, `None` where the route takes none, and its query parameters.
+
+    Args:
+        path: parameters of the path to validate along with the body.
+
+    Raises:
+        NotJson: the body is not JSON, or not an object.
+        Invalid: fields or parameters are wrong, unknown or missing; all of them named.
+    """
+    errors: list[FieldError] = []
+    found: list[Any] = [None, None]
+    try:
+        found[0] = body(request, body_type, path) if body_type else None
+    except Invalid as error:
+        errors += error.errors
+    try:
+        found[1] = query(request, query_type)
+    except Invalid as error:
+        errors += error.errors
+    if errors:
+        raise Invalid(errors)
+    return found[0], found[1]
 
 
 def body(request: Request, into: type[_Parsed], path: Mapping[str, str]) -> _Parsed:
@@ -42,7 +83,7 @@ def body(request: Request, into: type[_Parsed], path: Mapping[str, str]) -> _Par
     raw = request.raw_body.strip()
     try:
         # JSON has no NaN and no Infinity, though Python reads them.
-        content = json.loads(raw, parse_constant=_refuse) if raw else {}
+        content = json.loads(raw, parse_constant=_refuse, parse_int=_integer) if raw else {}
     except (ValueError, RecursionError) as error:
         raise NotJson(f"The body is not JSON: {error}") from error
     if not isinstance(content, dict):
@@ -85,7 +126,7 @@ def _parsed(
             ]
         elif field.required:
             errors.append(FieldError(name, "missing"))
-    errors += [FieldError(name, "unknown field") for name in values if name not in fields]
+    errors += [FieldError(_shown(name), "unknown field") for name in values if name not in fields]
     if errors:
         raise Invalid(errors)
     return msgspec.convert(values, into, strict=strict)
@@ -101,7 +142,7 @@ def _value_errors(name: str, kind: Any, value: Any, strict: bool) -> Iterator[st
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        yield _readable(error)
+        yield _readable(error, kind)
 
 
 def _tag_errors(tags: dict[str, Any]) -> Iterator[str]:
@@ -109,20 +150,20 @@ def _tag_errors(tags: dict[str, Any]) -> Iterator[str]:
         # Length and types as a whole; each tag by itself follows.
         msgspec.convert(dict.fromkeys(map(str, range(len(tags))), ""), cast("Any", Tags))
     except msgspec.ValidationError as error:
-        yield _readable(error)
+        yield _readable(error, Tags)
     seen: dict[str, str] = {}
     for key, value in tags.items():
         other = seen.setdefault(key.lower(), key)
         if other != key:
-            yield f"{key!r} and {other!r} are the same key to IAM, which ignores case"
+            yield f"{_quoted(key)} and {_quoted(other)} are one key to IAM, which ignores case"
         for part, kind in ((key, TagKey), (value, TagValue)):
             try:
                 msgspec.convert(part, cast("Any", kind))
             except msgspec.ValidationError as error:
-                yield f"{key!r}: {_readable(error)}"
+                yield f"{_quoted(key)}: {_readable(error, kind)}"
                 continue
             if not _is_tag_text(part):
-                yield f"{key!r}: only letters, digits, spaces and _ . : / = + - @ are allowed"
+                yield f"{_quoted(key)}: {TAG_TEXT}"
 
 
 def _is_tag_text(text: str) -> bool:
@@ -135,8 +176,32 @@ def _has_control_characters(text: str) -> bool:
     return any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
 
 
-def _readable(error: msgspec.ValidationError) -> str:
-    return str(error).replace("`", "")
+def _readable(error: msgspec.ValidationError, kind: Any) -> str:
+    """Return what is wrong in words: where a pattern does not match, what it stands for."""
+    said = str(error).replace("`", "")
+    return next(_descriptions(kind), said) if "matching regex" in said else said
+
+
+def _descriptions(kind: Any) -> Iterator[str]:
+    for meta in getattr(kind, "__metadata__", ()):
+        if meta.description:
+            yield meta.description
+    for part in get_args(kind):
+        yield from _descriptions(part)
+
+
+def _shown(name: str) -> str:
+    """Return a name that a caller made up, fit for an answer: it may be no UTF-8, or endless."""
+    return name[:_SHOWN].encode(errors="backslashreplace").decode()
+
+
+def _quoted(name: str) -> str:
+    return repr(name[:_SHOWN])
+
+
+def _integer(text: str) -> float:
+    # Python refuses to read very long ones, though they are JSON.
+    return int(text) if len(text) < _LONG_INTEGER else float(text)
 
 
 def _refuse(constant: str) -> None:

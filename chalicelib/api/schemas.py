@@ -12,17 +12,21 @@ from chalicelib.templates import NAME_MIN_LENGTH, NAME_PATTERN
 # IAM's limits on tags: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 # Two of the 50 are Trivet's own. Beyond ASCII IAM allows letters, digits and spaces of any script.
 _TAG_CHARACTERS = r"[A-Za-z0-9 _.:/=+@\u00a0-\ud7ff\uf900-\uffef-]*$"
-_RESERVED = r"(?![aA][wW][sS]:|[tT][rR][iI][vV][eE][tT]:)"
+TAG_TEXT = "Letters, digits, spaces and _ . : / = + - @ only, not starting with aws:"
+_AWS = r"(?![aA][wW][sS]:)"
+_TRIVET = r"(?![tT][rR][iI][vV][eE][tT]:)"
 TagKey = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=128,
-        pattern=f"^{_RESERVED}{_TAG_CHARACTERS}",
-        description="Not starting with aws: or trivet:.",
+        pattern=f"^{_AWS}{_TRIVET}{_TAG_CHARACTERS}",
+        description=f"{TAG_TEXT} or trivet:",
     ),
 ]
-TagValue = Annotated[str, Meta(max_length=256, pattern=f"^{_TAG_CHARACTERS}")]
+TagValue = Annotated[
+    str, Meta(max_length=256, pattern=f"^{_AWS}{_TAG_CHARACTERS}", description=TAG_TEXT)
+]
 Tags = Annotated[dict[TagKey, TagValue], Meta(max_length=48)]
 
 PolicyArn = Annotated[
