@@ -68,12 +68,21 @@ policies-check: $(READY) ## fail when what is derived from the policy templates 
 			exit 1; \
 		fi
 
-# Chalice takes a package with the same file contents from its cache even when files were renamed.
+# Chalice packages whatever lies in chalicelib/, Python's caches too, and takes a package with the
+# same file contents from its own cache even when files were renamed.
+CLEAR_CACHES = rm -rf .chalice/deployments && \
+	find chalicelib policies -name __pycache__ -type d -prune -exec rm -rf {} +
+CHALICE := PYTHONDONTWRITEBYTECODE=1 $(VENV)/bin/chalice
+
 .PHONY: package
 package: $(READY) ## build the Lambda package and its SAM template in build/ (STAGE=prod)
-	@rm -rf .chalice/deployments build
-	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} \
-		$(VENV)/bin/chalice package --stage $(STAGE) build
+	@rm -rf build && $(CLEAR_CACHES)
+	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(CHALICE) package --stage $(STAGE) build
+
+.PHONY: deploy
+deploy: $(READY) ## deploy to the AWS account of your credentials (STAGE=prod)
+	@$(CLEAR_CACHES)
+	@$(CHALICE) deploy --stage $(STAGE)
 
 .PHONY: package-check
 package-check: package ## build the package, and check what it holds and its SAM template

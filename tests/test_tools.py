@@ -397,7 +397,7 @@ def test_package_check_names_what_is_missing_or_does_not_belong() -> None:
         "jmespath is missing",
         "botocore does not belong into it",
         "tests does not belong into it",
-        "it has 20.0 MB, more than 10 MB",
+        "it has 20.0 MB, more than 5 MB",
     ]
 
 

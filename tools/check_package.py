@@ -14,28 +14,45 @@ REQUIRED_LIBRARIES = ("aws_lambda_powertools", "chalice", "jmespath", "msgspec")
 NATIVE_MODULE = "msgspec/_core."
 ALLOWED = {"app.py", "chalicelib", "policies", "typing_extensions.py", *REQUIRED_LIBRARIES}
 OWN_FOLDERS = ("chalicelib", "policies")
-MOST_MEGABYTES = 10
+MOST_MEGABYTES = 5
+
+
+def found_in(package: Path, repository: Path) -> list[str]:
+    """Return what is wrong with a package of this checkout; empty when nothing is."""
+    own = sorted(own_files(repository))
+    with ZipFile(package) as zipped:
+        names = zipped.namelist()
+        stale = [
+            f"{name} is not as in the checkout"
+            for name in own
+            if name in names and zipped.read(name) != (repository / name).read_bytes()
+        ]
+    return problems(names, own, package.stat().st_size) + stale
 
 
 def problems(names: Iterable[str], own_files: Iterable[str], compressed_bytes: int) -> list[str]:
-    """Return what is wrong with a package; empty when nothing is.
+    """Return what is wrong with the contents of a package; empty when nothing is.
 
     Args:
         names: the paths in the package.
         own_files: the paths in the repository that the package must hold, all under its root.
         compressed_bytes: the size of the package.
     """
-    return list(_problems(set(names), own_files, compressed_bytes))
+    return list(_problems(set(names), set(own_files), compressed_bytes))
 
 
-def _problems(names: set[str], own_files: Iterable[str], compressed_bytes: int) -> Iterator[str]:
+def _problems(names: set[str], own_files: set[str], compressed_bytes: int) -> Iterator[str]:
     top_level = {name.partition("/")[0] for name in names}
-    yield from (f"{name} is missing" for name in sorted(set(own_files) - names))
+    yield from (f"{name} is missing" for name in sorted(own_files - names))
     yield from (
         f"{library} is missing" for library in REQUIRED_LIBRARIES if library not in top_level
     )
     for name in sorted(top_level - ALLOWED):
         if not name.endswith((".dist-info", ".data")):
+            yield f"{name} does not belong into it"
+    for name in sorted(names):
+        own = name.partition("/")[0] in OWN_FOLDERS and not name.endswith("/")
+        if "__pycache__" in name or (own and own_files and name not in own_files):
             yield f"{name} does not belong into it"
     natives = [name for name in names if name.startswith(NATIVE_MODULE) and name.endswith(".so")]
     if not any("linux" in name for name in natives):
@@ -55,9 +72,7 @@ def own_files(repository: Path) -> Iterator[str]:
 
 def _main() -> int:
     package = Path(sys.argv[1]) / "deployment.zip"
-    with ZipFile(package) as zipped:
-        names = zipped.namelist()
-    found = problems(names, own_files(REPOSITORY), package.stat().st_size)
+    found = found_in(package, REPOSITORY)
     for problem in found:
         print(f"{package}: {problem}", file=sys.stderr)
     if not found:

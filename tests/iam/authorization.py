@@ -18,6 +18,8 @@ holds the requests made here against. What it does not say is taken from the ser
   Allow that rests on them is seen to fail. The same holds for DynamoDB tables and event buses,
   where tags decide only in accounts that have opted in, and for executions, which have none.
 - A transaction is authorized as the single operations in it.
+- Encryption with the AWS managed key `aws/dynamodb` asks nothing of the caller: the key's own
+  policy allows whoever in the account may use DynamoDB.
 
 Operations, and parameters with permissions of their own (a KMS key, a log group), that this module
 does not know are refused with `UnknownCallError`: a question left out would pass for an answer.
@@ -34,6 +36,7 @@ ContextValue = str | tuple[str, ...]
 CONDITION_KEYS = frozenset(
     {
         "aws:PrincipalAccount",
+        "aws:PrincipalTag/*",
         "aws:RequestTag/*",
         "aws:RequestedRegion",
         "aws:ResourceAccount",
@@ -48,7 +51,11 @@ CONDITION_KEYS = frozenset(
         "iam:ResourceTag/*",
     }
 )
-"""The condition keys that this module fills in; `/*` stands for a tag's key."""
+"""The condition keys that requests carry; `/*` stands for a tag's key.
+
+This module fills them in, but for the principal's tags: Trivet's own functions have none that
+matter. The tests of the permissions boundary give those of a provisioned role.
+"""
 
 
 class UnknownCallError(Exception):
@@ -366,8 +373,12 @@ _IN_TRANSACTION = {
 
 
 def _dynamodb(call: Call) -> tuple[AuthorizationRequest, ...]:
-    _refuse(call, "ResourcePolicy", "SSESpecification")
+    _refuse(call, "ResourcePolicy")
     parameters = call.parameters
+    if parameters.get("SSESpecification", {"Enabled": True}) != {"Enabled": True}:
+        raise UnknownCallError(
+            f"{call.name}: the authorization of this SSESpecification is unknown"
+        )
     tags = _tags_in_request(parameters.get("Tags", ()))
     match call.operation:
         case "CreateTable":

@@ -102,10 +102,14 @@ def recording(function: str, *, mark: str = "trivet/") -> Iterator[Recorder]:
     """
     recorder = Recorder(function)
     original: Any = vars(BaseClient)["_make_api_call"]
+    one_at_a_time = Lock()
 
     def make_api_call(self: Any, operation_name: str, api_params: Any) -> Any:
         if mark in (self.meta.config.user_agent_extra or ""):
-            recorder.note(self, operation_name, api_params)
+            # One at a time, so that nothing moves between the look at the resource and the call.
+            with one_at_a_time:
+                recorder.note(self, operation_name, api_params)
+                return original(self, operation_name, api_params)
         return original(self, operation_name, api_params)
 
     with patch.object(BaseClient, "_make_api_call", make_api_call):

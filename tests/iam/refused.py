@@ -1,0 +1,308 @@
+"""What Trivet's functions must not be able to do, whoever makes them try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .authorization import AuthorizationRequest, Entity
+from .cases import ACCOUNT, TAGS, asked, call, request
+
+_ENVIRONMENT = {"trivet:environment": "lake-dev"}
+_IAM = f"arn:aws:iam::{ACCOUNT}"
+_OURS = "lake-dev-SageMaker"
+_WORKFLOW = "lake-dev-StepFunctionsWorkflowExecution"
+_OUR_POLICY = f"{_IAM}:policy/lake-dev-LambdaTriggerStepFuncRole"
+_S3_FULL = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+_ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+_THEIRS = f"{_IAM}:policy/theirs"
+_MACHINES = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine"
+_TABLE = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/trivet-dev"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A call that must be refused, with what AWS asks about it."""
+
+    what: str
+    requests: tuple[AuthorizationRequest, ...]
+
+
+def _refused(
+    what: str, service: str, operation: str, *entities: Entity, **parameters: Any
+) -> Refused:
+    return Refused(what, tuple(asked(call(service, operation, **parameters), *entities)))
+
+
+def _role(name: str, tagged: bool = True) -> Entity:
+    return Entity(f"{_IAM}:role/{name}", _ENVIRONMENT if tagged else {})
+
+
+def _policy(arn: str, tagged: bool = True) -> Entity:
+    return Entity(arn, _ENVIRONMENT if tagged else {})
+
+
+_CHANGES_TO_ROLES: dict[str, dict[str, Any]] = {
+    "AttachRolePolicy": {"PolicyArn": _S3_FULL},
+    "DeleteRole": {},
+    "DeleteRolePermissionsBoundary": {},
+    "DeleteRolePolicy": {},
+    "DetachRolePolicy": {"PolicyArn": _S3_FULL},
+    "PutRolePermissionsBoundary": {"PermissionsBoundary": _THEIRS},
+    "PutRolePolicy": {},
+    "UntagRole": {"TagKeys": ["team"]},
+    "UpdateAssumeRolePolicy": {},
+    "UpdateRole": {},
+}
+_CHANGES_TO_POLICIES = ("CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion")
+
+
+def _roles() -> Iterator[Refused]:
+    for arn in (_ADMINISTRATOR, "arn:aws:iam::aws:policy/IAMFullAccess", _THEIRS):
+        yield _refused(
+            f"attaches {arn}",
+            "iam",
+            "AttachRolePolicy",
+            _role(_OURS),
+            RoleName=_OURS,
+            PolicyArn=arn,
+        )
+    for operation, parameters in _CHANGES_TO_ROLES.items():
+        yield _refused(
+            f"{operation} on an untagged role of one of our names",
+            *("iam", operation, _role(_OURS, tagged=False)),
+            **{"RoleName": _OURS, **parameters},
+        )
+        for name in ("admin", "trivet-dev-api_handler"):
+            yield _refused(
+                f"{operation} on {name}, though it carries our tag",
+                *("iam", operation, _role(name)),
+                **{"RoleName": name, **parameters},
+            )
+    yield _refused("tags a role of another name", "iam", "TagRole", RoleName="admin", Tags=TAGS)
+    yield _refused("creates a role without tags", "iam", "CreateRole", RoleName=_OURS)
+    yield _refused(
+        "creates a role with other tags only",
+        *("iam", "CreateRole"),
+        RoleName=_OURS,
+        Tags=[{"Key": "team", "Value": "lake"}],
+    )
+    yield _refused(
+        "creates a role of another name", "iam", "CreateRole", RoleName="admin", Tags=TAGS
+    )
+    yield _refused("reads a role of another name", "iam", "GetRole", RoleName="admin")
+    yield _refused(
+        "takes a policy of someone else's off someone else's role",
+        *("iam", "DetachRolePolicy", _role("theirs", tagged=False)),
+        RoleName="theirs",
+        PolicyArn=_S3_FULL,
+    )
+
+
+def _policies() -> Iterator[Refused]:
+    for operation in _CHANGES_TO_POLICIES:
+        yield _refused(
+            f"{operation} on an untagged policy of one of our names",
+            *("iam", operation, _policy(_OUR_POLICY, tagged=False)),
+            PolicyArn=_OUR_POLICY,
+        )
+        yield _refused(
+            f"{operation} on a policy of another name, though it carries our tag",
+            *("iam", operation, _policy(_THEIRS)),
+            PolicyArn=_THEIRS,
+        )
+    name = _OUR_POLICY.rpartition("/")[2]
+    yield _refused("creates a policy without tags", "iam", "CreatePolicy", PolicyName=name)
+    yield _refused(
+        "creates a policy of another name", "iam", "CreatePolicy", PolicyName="theirs", Tags=TAGS
+    )
+    yield _refused(
+        "tags a policy of another name", "iam", "TagPolicy", PolicyArn=_THEIRS, Tags=TAGS
+    )
+    for operation, who in (("DetachUserPolicy", "UserName"), ("DetachGroupPolicy", "GroupName")):
+        yield _refused(
+            f"{operation} of a policy of someone else's",
+            *("iam", operation),
+            **{who: "someone", "PolicyArn": _S3_FULL},
+        )
+    yield Refused(
+        "makes an old version the default",
+        (request("iam:SetDefaultPolicyVersion", _OUR_POLICY),),
+    )
+
+
+def _other_principals() -> Iterator[Refused]:
+    user, group = f"{_IAM}:user/someone", f"{_IAM}:group/some"
+    for action, resource in (
+        *(("CreateUser", user), ("CreateAccessKey", user), ("CreateLoginProfile", user)),
+        *(("PutUserPolicy", user), ("AttachUserPolicy", user), ("AddUserToGroup", group)),
+        *(("CreateGroup", group), ("AttachGroupPolicy", group), ("PutGroupPolicy", group)),
+        ("AddRoleToInstanceProfile", f"{_IAM}:instance-profile/theirs"),
+        ("CreateSAMLProvider", f"{_IAM}:saml-provider/theirs"),
+        ("CreateServiceLinkedRole", f"{_IAM}:role/aws-service-role/x.amazonaws.com/X"),
+    ):
+        yield Refused(f"iam:{action}", (request(f"iam:{action}", resource),))
+    yield Refused("assumes a role", (request("sts:AssumeRole", f"{_IAM}:role/{_OURS}"),))
+
+
+def _passed_roles() -> Iterator[Refused]:
+    for role, service in (
+        (_OURS, "states.amazonaws.com"),
+        ("lake-dev-LambdaTriggerStepFunc", "states.amazonaws.com"),
+        ("admin", "states.amazonaws.com"),
+        ("trivet-dev-api_handler", "lambda.amazonaws.com"),
+        (_WORKFLOW, "lambda.amazonaws.com"),
+        (_WORKFLOW, "sagemaker.amazonaws.com"),
+    ):
+        context = {"iam:PassedToService": service}
+        yield Refused(
+            f"passes {role} to {service}",
+            (request("iam:PassRole", f"{_IAM}:role/{role}", context),),
+        )
+
+
+def _state_machines() -> Iterator[Refused]:
+    for operation in (
+        *("DeleteStateMachine", "DescribeStateMachine", "StartExecution", "UpdateStateMachine"),
+    ):
+        yield _refused(
+            f"{operation} on a workflow that is no smoke test",
+            *("stepfunctions", operation),
+            stateMachineArn=f"{_MACHINES}:lake-dev-training",
+        )
+    role = f"{_IAM}:role/{_WORKFLOW}"
+    yield _refused(
+        "creates a workflow that is no smoke test",
+        *("stepfunctions", "CreateStateMachine"),
+        name="lake-dev-training",
+        roleArn=role,
+        tags=[{"key": "trivet:environment", "value": "lake-dev"}],
+    )
+    yield _refused(
+        "creates a smoke test without tags",
+        *("stepfunctions", "CreateStateMachine"),
+        name="lake-dev-smoke-test",
+        roleArn=role,
+    )
+    yield _refused(
+        "creates a smoke test under the notebook role",
+        *("stepfunctions", "CreateStateMachine"),
+        name="lake-dev-smoke-test",
+        roleArn=f"{_IAM}:role/{_OURS}",
+        tags=[{"key": "trivet:environment", "value": "lake-dev"}],
+    )
+    executions = _MACHINES.replace("stateMachine", "execution")
+    yield _refused(
+        "reads an execution that is no smoke test's",
+        *("stepfunctions", "DescribeExecution"),
+        executionArn=f"{executions}:lake-dev-training:1",
+    )
+    yield _refused(
+        "stops an execution",
+        *("stepfunctions", "StopExecution"),
+        executionArn=f"{executions}:lake-dev-smoke-test:1",
+    )
+
+
+def _other_services() -> Iterator[Refused]:
+    for table in ("trivet-prod", "theirs"):
+        for operation in ("GetItem", "PutItem", "Query", "CreateTable"):
+            yield _refused(f"{operation} in table {table}", "dynamodb", operation, TableName=table)
+    yield _refused("scans its own table", "dynamodb", "Scan", TableName="trivet-dev")
+    for action in ("DeleteTable", "ExportTableToPointInTime", "PutResourcePolicy", "UpdateTable"):
+        yield Refused(f"dynamodb:{action}", (request(f"dynamodb:{action}", _TABLE),))
+    yield _refused(
+        "puts an event on another bus",
+        *("events", "PutEvents"),
+        Entries=[{"Source": "trivet", "DetailType": "Trivet Drift", "EventBusName": "audit"}],
+    )
+    for sources in (["theirs"], ["trivet", "theirs"]):
+        yield _refused(
+            f"puts events from {sources}",
+            *("events", "PutEvents"),
+            Entries=[{"Source": source, "DetailType": "Trivet Drift"} for source in sources],
+        )
+    rule = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/trivet-dev-drift_run-event"
+    function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:trivet-dev"
+    logs = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda"
+    for action, resource in (
+        *(("events:DisableRule", rule), ("events:PutTargets", rule)),
+        *(("lambda:UpdateFunctionCode", function), ("lambda:InvokeFunction", function)),
+        *(("logs:DeleteLogGroup", f"{logs}/trivet-dev"), ("logs:DeleteLogGroup", f"{logs}/other")),
+        *(("s3:GetObject", "arn:aws:s3:::bucket/key"), ("s3:ListBucket", "arn:aws:s3:::bucket")),
+        ("logs:PutLogEvents", f"{logs}/other:log-stream:a"),
+        ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:a"),
+    ):
+        yield Refused(action, (request(action, resource),))
+
+
+REFUSED = [
+    *_roles(),
+    *_policies(),
+    *_other_principals(),
+    *_passed_roles(),
+    *_state_machines(),
+    *_other_services(),
+]
+"""What no function may do, nor the API."""
+
+ONLY_THE_API_MAY = [
+    _refused("deletes a role", "iam", "DeleteRole", _role(_OURS), RoleName=_OURS),
+    _refused(
+        "deletes a policy", "iam", "DeletePolicy", _policy(_OUR_POLICY), PolicyArn=_OUR_POLICY
+    ),
+    *(
+        _refused(
+            f"{operation} of a policy of ours",
+            *("iam", operation),
+            **{who: "someone", "PolicyArn": _OUR_POLICY},
+        )
+        for operation, who in (
+            *(("DetachUserPolicy", "UserName"), ("DetachGroupPolicy", "GroupName")),
+            ("DetachRolePolicy", "RoleName"),
+        )
+    ),
+    _refused(
+        "takes a role out of an instance profile",
+        *("iam", "RemoveRoleFromInstanceProfile"),
+        InstanceProfileName="theirs",
+        RoleName=_OURS,
+    ),
+    _refused(
+        "deletes a smoke test",
+        *("stepfunctions", "DeleteStateMachine"),
+        stateMachineArn=f"{_MACHINES}:lake-dev-smoke-test",
+    ),
+    _refused("looks at a policy of someone else's", "iam", "GetPolicy", PolicyArn=_THEIRS),
+]
+"""What only the API may do, since only it removes environments."""
+
+
+def refused_under(boundary: str) -> list[Refused]:
+    """What none may do where the stage demands this boundary."""
+    return [
+        _refused("creates an unbounded role", "iam", "CreateRole", RoleName=_OURS, Tags=TAGS),
+        _refused(
+            "creates a role with another boundary",
+            *("iam", "CreateRole"),
+            RoleName=_OURS,
+            Tags=TAGS,
+            PermissionsBoundary=_THEIRS,
+        ),
+        _refused(
+            "gives a role another boundary",
+            *("iam", "PutRolePermissionsBoundary", _role(_OURS)),
+            RoleName=_OURS,
+            PermissionsBoundary=_THEIRS,
+        ),
+        _refused(
+            "takes the boundary off a role",
+            *("iam", "DeleteRolePermissionsBoundary", _role(_OURS)),
+            RoleName=_OURS,
+        ),
+        *(
+            _refused(f"{operation} on the boundary itself", "iam", operation, PolicyArn=boundary)
+            for operation in _CHANGES_TO_POLICIES
+        ),
+    ]

@@ -1,0 +1,373 @@
+"""One pass through all that Trivet does, so that every AWS call it can make is made.
+
+The calls are recorded as each of its functions makes them: by the routes of the API, by the
+scheduled drift run, and by the handler of IAM's change events.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from chalice.local import LambdaContext
+from conftest import Api
+from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.iam.models import iam_backends
+
+from app import app
+from chalicelib import aws, store
+
+from .recorder import RecordedCall, Recorder, recording
+
+ADMINISTRATOR = "policy/AdministratorAccess"
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"},
+}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "ec2.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+}
+_OWN_TAGS = ["trivet:environment", "trivet:role"]
+_TRIGGER, _NOTEBOOK, _WORKFLOW = (
+    "LambdaTriggerStepFunc",
+    "SageMaker",
+    "StepFunctionsWorkflowExecution",
+)
+
+
+@cache
+def recorded_calls(region: str, boundary: str | None = None) -> tuple[RecordedCall, ...]:
+    """Return the calls of the whole pass, once per process.
+
+    Args:
+        boundary: the name of the permissions boundary that the stage demands, if any.
+    """
+    with _emulated(region), recording("api_handler") as recorder:
+        world = _World(recorder, region)
+        if boundary is None:
+            world.tables()
+            world.provisioning()
+            world.adoption()
+            world.callers_boundaries()
+            world.repairs()
+            world.withdrawn_policies()
+            world.removal()
+        else:
+            world.demanded_boundary(boundary)
+    return tuple(recorder.calls)
+
+
+@contextmanager
+def _emulated(region: str) -> Iterator[None]:
+    settings: Any = {
+        "stepfunctions": {"execute_state_machine": True},
+        "iam": {"load_aws_managed_policies": True},
+    }
+    # As on Lambda, the name of the table follows from the stage.
+    variables = {
+        "AWS_DEFAULT_REGION": region,
+        "AWS_LAMBDA_FUNCTION_NAME": "trivet-dev",
+        "TRIVET_STAGE": "dev",
+    }
+    with patch.dict(os.environ, variables), mock_aws(config=settings):
+        aws.own_account.cache_clear()
+        yield
+    aws.own_account.cache_clear()
+
+
+class _World:
+    """An account with Trivet in it, and someone who acts behind Trivet's back."""
+
+    def __init__(self, recorder: Recorder, region: str) -> None:
+        self.recorder = recorder
+        self.api = Api()
+        self.iam: Any = boto3.client("iam")
+        self.states: Any = boto3.client("stepfunctions")
+        identity = boto3.client("sts").get_caller_identity()
+        self.partition = identity["Arn"].split(":")[1]
+        self.region = region
+        self.account = identity["Account"]
+
+    def tables(self) -> None:
+        """The table is missing, for each that makes it."""
+        self.drift_run()
+        boto3.client("dynamodb").delete_table(TableName="trivet-dev")
+
+    def provisioning(self) -> None:
+        assert self.api.provision("lake", wait=25)["smoke_test"]["status"] == "succeeded"
+        assert self.api.provision("lake")["changes"] == []
+        assert self.api.provision("lake", tags={"team": "lake"}, dry_run=True)["changes"]
+        assert self.api.provision("lake", tags={"team": "lake"}, wait=0)["changes"]
+        assert self.api.put("/environments/pond", {"wait": 0}).status == 201
+        self.drift_run()
+        for path in (
+            *("/environments", "/environments/pond", "/environments/pond/drift"),
+            *("/health", "/openapi.json", "/drift-runs/latest"),
+        ):
+            assert self.api.get(path).status == 200
+        assert self.api.post("/environments/lake/smoke-test", {"wait": 25}).status == 200
+
+    def adoption(self) -> None:
+        """Roles made by hand, one of them with more than Trivet would give it."""
+        for suffix in (_NOTEBOOK, _WORKFLOW, _TRIGGER):
+            self.iam.create_role(
+                RoleName=f"hand-{suffix}", AssumeRolePolicyDocument=json.dumps(TRUST)
+            )
+        self.iam.attach_role_policy(
+            RoleName=f"hand-{_NOTEBOOK}", PolicyArn=self.managed(ADMINISTRATOR)
+        )
+        self.iam.create_policy(PolicyName=f"hand-{_TRIGGER}Role", PolicyDocument=json.dumps(POLICY))
+        assert self.api.put("/environments/hand", {"wait": 0}).status == 409
+        assert self.api.provision("hand", adopt=True, wait=0)["status"] == "ready"
+
+    def callers_boundaries(self) -> None:
+        """A boundary that the caller names: on new roles, on old ones, and taken off again."""
+        arn = self.own_policy("team-boundary")
+        assert self.api.provision("fenced", permissions_boundary=arn, wait=0)["changes"]
+        for boundary in (None, self.managed("policy/PowerUserAccess")):
+            self.api.provision("fenced", permissions_boundary=boundary, wait=0)
+
+    def repairs(self) -> None:
+        """Every kind of drift, put right by each of those that put it right."""
+        self.disturb("lake")
+        assert self.api.post("/drift-runs", {"apply": False}).body["drifted"] >= 1
+        assert self.api.post("/environments/lake/reapply").status == 200
+        self.disturb("lake")
+        assert self.api.post("/drift-runs").body["failed"] == 0
+        self.disturb("lake")
+        self.vanishing("lake")
+        self.drift_run()
+        assert self.api.get("/drift-runs/latest").body["failed"] == 0
+        self.disturb("lake")
+        self.vanishing("lake")
+        self.iam_change("lake")
+        self.unfence("fenced")
+        self.drift_run()
+        self.unfence("fenced")
+        self.iam_change("fenced")
+        for name in ("hand", "pond"):
+            self.annihilate(name)
+        self.drift_run()
+        self.annihilate("pond")
+        self.iam_change("pond")
+        self.annihilate("pond")
+        assert self.api.post("/environments/pond/reapply").status == 200
+        for name in ("fenced", "hand", "lake", "pond"):
+            assert self.api.get(f"/environments/{name}/drift").body["in_sync"], name
+        with patch.object(store, "REPORTS_KEPT", 1):
+            self.drift_run()
+            assert self.api.post("/drift-runs").status == 200
+
+    def withdrawn_policies(self) -> None:
+        """AWS withdraws a policy that a role needs again: its absence is looked up."""
+        backend = iam_backends[DEFAULT_ACCOUNT_ID][self.partition]
+        arn = self.managed("policy/AmazonAthenaFullAccess")
+        role = f"pond-{_NOTEBOOK}"
+        self.iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+        withdrawn = backend.managed_policies.pop(arn)
+        assert self.api.post("/environments/pond/reapply").status == 502
+        self.drift_run()
+        with pytest.raises(Exception, match="AWS has no managed policy"):
+            self.iam_change("pond")
+        backend.managed_policies[arn] = withdrawn
+        assert self.api.post("/environments/pond/reapply").status == 200
+
+    def removal(self) -> None:
+        """What is removed lost its tags, and others hold on to it."""
+        iam, name = self.iam, "lake"
+        policy = self.policy(name)
+        role = f"{name}-{_NOTEBOOK}"
+        self.disturb(name)
+        iam.create_role(RoleName="foreign", AssumeRolePolicyDocument=json.dumps(TRUST))
+        iam.attach_role_policy(RoleName="foreign", PolicyArn=policy)
+        iam.create_user(UserName="someone", Path="/team/")
+        iam.attach_user_policy(UserName="someone", PolicyArn=policy)
+        iam.create_group(GroupName="some")
+        iam.attach_group_policy(GroupName="some", PolicyArn=policy)
+        iam.create_instance_profile(InstanceProfileName="theirs")
+        iam.add_role_to_instance_profile(InstanceProfileName="theirs", RoleName=role)
+        answer = self.api.delete(f"/environments/{name}")
+        assert answer.status == 200, answer
+        assert len(answer.body["deleted"]) == 6, answer
+        for other in ("hand", "pond", "fenced"):
+            assert self.api.delete(f"/environments/{other}").status == 200
+        assert [each["RoleName"] for each in iam.list_roles()["Roles"]] == ["foreign"]
+
+    def demanded_boundary(self, name: str) -> None:
+        """The stage demands a boundary; what lacks it gets it."""
+        arn = self.own_policy(name)
+        self.api.provision("early", wait=0)
+        with patch.dict(os.environ, {"TRIVET_PERMISSIONS_BOUNDARY": arn}):
+            self.api.provision("lake", wait=0)
+            refused = self.api.put(
+                "/environments/lake",
+                {"permissions_boundary": self.managed(ADMINISTRATOR)},
+            )
+            assert refused.status == 422
+            assert "permissions_boundary" in str(refused.body["errors"])
+            self.drift_run()
+            self.disturb("lake")
+            self.disturb("early")
+            self.iam_change("lake")
+            assert self.api.post("/environments/early/reapply").status == 200
+            self.annihilate("lake")
+            self.iam_change("lake")
+            self.annihilate("lake")
+            self.drift_run()
+            for environment in ("early", "lake"):
+                for suffix in (_NOTEBOOK, _WORKFLOW, _TRIGGER):
+                    role = self.iam.get_role(RoleName=f"{environment}-{suffix}")["Role"]
+                    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == arn
+
+    # What goes on around Trivet -------------------------------------------------------------------
+
+    def drift_run(self) -> None:
+        with self.recorder.attributing("drift_run"):
+            _invoke("drift_run", {})
+
+    def iam_change(self, name: str) -> None:
+        detail = {
+            "eventSource": "iam.amazonaws.com",
+            "eventName": "UntagRole",
+            "eventTime": "2999-01-01T00:00:00Z",
+            "userAgent": "console.amazonaws.com",
+            "requestParameters": {"roleName": f"{name}-{_NOTEBOOK}"},
+        }
+        with self.recorder.attributing("iam_change"):
+            _invoke("iam_change", detail)
+
+    def vanishing(self, name: str) -> None:
+        """Let the trigger role vanish between the reading and the first change to it."""
+        real = self.recorder.note
+
+        def note(client: Any, operation: str, parameters: Any) -> None:
+            real(client, operation, parameters)
+            if operation == "TagRole" and parameters["RoleName"] == f"{name}-{_TRIGGER}":
+                self.recorder.note = real  # type: ignore[method-assign]
+                self.remove_role(f"{name}-{_TRIGGER}")
+
+        self.recorder.note = note  # type: ignore[method-assign]
+
+    def disturb(self, name: str) -> None:
+        """Change everything that can be changed about an environment's roles and policies."""
+        iam = self.iam
+        for suffix in (_NOTEBOOK, _WORKFLOW, _TRIGGER):
+            role = f"{name}-{suffix}"
+            iam.untag_role(RoleName=role, TagKeys=_OWN_TAGS)
+            iam.tag_role(RoleName=role, Tags=[{"Key": "added", "Value": "by hand"}])
+            iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(TRUST))
+            iam.update_role(RoleName=role, Description="changed", MaxSessionDuration=7200)
+            iam.attach_role_policy(RoleName=role, PolicyArn=self.managed(ADMINISTRATOR))
+            iam.detach_role_policy(RoleName=role, PolicyArn=self.attached(role))
+            iam.put_role_policy(
+                RoleName=role, PolicyName="added", PolicyDocument=json.dumps(POLICY)
+            )
+            iam.put_role_permissions_boundary(
+                RoleName=role, PermissionsBoundary=self.managed("policy/ReadOnlyAccess")
+            )
+        iam.delete_role_policy(
+            RoleName=f"{name}-{_NOTEBOOK}", PolicyName="PassWorkflowExecutionRole"
+        )
+        policy = self.policy(name)
+        iam.untag_policy(PolicyArn=policy, TagKeys=_OWN_TAGS)
+        iam.tag_policy(PolicyArn=policy, Tags=[{"Key": "added", "Value": "by hand"}])
+        self.fill_with_versions(policy)
+        machine = self.machine(name)
+        definition = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+        self.states.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))
+
+    def unfence(self, name: str) -> None:
+        """Take the boundary off a role."""
+        self.iam.delete_role_permissions_boundary(RoleName=f"{name}-{_NOTEBOOK}")
+
+    def fill_with_versions(self, policy: str) -> None:
+        """Edit a policy until it has as many versions as it can have."""
+        for version in self.iam.list_policy_versions(PolicyArn=policy)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                self.iam.delete_policy_version(PolicyArn=policy, VersionId=version["VersionId"])
+        for _ in range(4):
+            self.iam.create_policy_version(
+                PolicyArn=policy, PolicyDocument=json.dumps(POLICY), SetAsDefault=True
+            )
+
+    def annihilate(self, name: str) -> None:
+        """Delete everything that an environment has."""
+        for suffix in (_NOTEBOOK, _WORKFLOW, _TRIGGER):
+            self.remove_role(f"{name}-{suffix}")
+        for policy in self.iam.list_policies(Scope="Local")["Policies"]:
+            if policy["PolicyName"].startswith(f"{name}-"):
+                for version in self.iam.list_policy_versions(PolicyArn=policy["Arn"])["Versions"]:
+                    if not version["IsDefaultVersion"]:
+                        self.iam.delete_policy_version(
+                            PolicyArn=policy["Arn"], VersionId=version["VersionId"]
+                        )
+                self.iam.delete_policy(PolicyArn=policy["Arn"])
+        self.states.delete_state_machine(stateMachineArn=self.machine(name))
+
+    def remove_role(self, role: str) -> None:
+        iam = self.iam
+        for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
+        for inline in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=role, PolicyName=inline)
+        iam.delete_role(RoleName=role)
+
+    def attached(self, role: str) -> str:
+        """The first of the AWS managed policies that Trivet attached."""
+        policies = self.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        return next(
+            str(each["PolicyArn"])
+            for each in policies
+            if ":iam::aws:" in each["PolicyArn"] and "Administrator" not in each["PolicyArn"]
+        )
+
+    def own_policy(self, name: str) -> str:
+        """The ARN of a policy that is not Trivet's, made if it is missing."""
+        try:
+            self.iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(POLICY))
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "EntityAlreadyExists"  # noqa: PT017
+        return f"arn:{self.partition}:iam::{self.account}:policy/{name}"
+
+    def policy(self, name: str) -> str:
+        return f"arn:{self.partition}:iam::{self.account}:policy/{name}-{_TRIGGER}Role"
+
+    def managed(self, policy: str) -> str:
+        return f"arn:{self.partition}:iam::aws:{policy}"
+
+    def machine(self, name: str) -> str:
+        return (
+            f"arn:{self.partition}:states:{self.region}:{self.account}"
+            f":stateMachine:{name}-smoke-test"
+        )
+
+
+def _invoke(function: str, detail: dict[str, Any]) -> None:
+    """Invoke a function with an event from EventBridge."""
+    event = {
+        "version": "0",
+        "id": "00000000-0000-0000-0000-000000000000",
+        "account": DEFAULT_ACCOUNT_ID,
+        "region": "us-east-1",
+        "source": "aws.events",
+        "time": "2026-01-01T00:00:00Z",
+        "detail-type": "Scheduled Event",
+        "resources": [],
+        "detail": detail,
+    }
+    handler: Any = app.handler_map[function]
+    handler(event, LambdaContext(function, memory_size=512, max_runtime_ms=60_000))

@@ -1,0 +1,163 @@
+"""What `make policies` writes: up to date, and following the templates and the configuration."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.templates import TemplateError
+from tools.child import REPOSITORY
+from tools.make_policies import generated
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/provisioned-roles"
+API_POLICY = Path(".chalice/policy-dev-api_handler.json")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what the generated files follow from."""
+    shutil.copytree(REPOSITORY / "policies", tmp_path / "policies")
+    (tmp_path / ".chalice").mkdir()
+    shutil.copy(REPOSITORY / ".chalice" / "config.json", tmp_path / ".chalice")
+    return tmp_path
+
+
+def edit(file: Path, change: Callable[[Any], None]) -> None:
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+def statements(checkout: Path, path: Path = API_POLICY) -> dict[str, Any]:
+    policy = json.loads(generated(checkout)[path])
+    return {each["Sid"]: each for each in policy["Statement"]}
+
+
+def test_what_is_checked_in_is_up_to_date() -> None:
+    stale = [
+        str(path)
+        for path, content in generated(REPOSITORY).items()
+        if not (REPOSITORY / path).exists() or (REPOSITORY / path).read_text() != content
+    ]
+
+    assert stale == [], "run make policies"
+
+
+def test_no_generated_file_is_left_over() -> None:
+    policies = {
+        path.relative_to(REPOSITORY) for path in (REPOSITORY / ".chalice").glob("policy-*.json")
+    }
+
+    assert policies <= set(generated(REPOSITORY))
+
+
+def test_another_role_and_managed_policy_are_followed(checkout: Path) -> None:
+    glue = checkout / "policies" / "glue"
+    shutil.copytree(checkout / "policies" / "lambda_trigger", glue)
+    edit(
+        glue / "role.json",
+        lambda role: role.update(
+            name="${environment}-Glue",
+            aws_managed_policies=["service-role/AWSGlueServiceRole"],
+            customer_managed_policies=[],
+        ),
+    )
+
+    found = statements(checkout)
+
+    role = "arn:*:iam::*:role/*-Glue"
+    for sid in (
+        *("ReadRoles", "CreateRolesWithTag", "TagByName", "ChangeTaggedRoles", "DeleteTagged"),
+        *("BoundTaggedRoles", "AttachPoliciesOfTheTemplates"),
+    ):
+        assert role in found[sid]["Resource"], sid
+    assert role not in found["PassWorkflowRoleToStepFunctions"]["Resource"]
+    attachable = found["AttachPoliciesOfTheTemplates"]["Condition"]["ArnLike"]["iam:PolicyARN"]
+    assert "arn:*:iam::aws:policy/service-role/AWSGlueServiceRole" in attachable
+    boundary = statements(checkout, Path("policies/permissions-boundary.json"))
+    assert any(
+        name.endswith("-Glue")
+        for name in boundary["NoRolePassedFromOutsideTheEnvironment"]["NotResource"]
+    )
+
+
+def test_retired_names_can_be_removed_but_not_made(checkout: Path) -> None:
+    (checkout / "policies" / "retired.json").write_text(
+        json.dumps({"roles": ["${environment}-Old"], "policies": ["${environment}-OldPolicy"]})
+    )
+
+    found = statements(checkout)
+
+    role, policy = "arn:*:iam::*:role/*-Old", "arn:*:iam::*:policy/*-OldPolicy"
+    with_role = {sid for sid, each in found.items() if role in each["Resource"]}
+    with_policy = {sid for sid, each in found.items() if policy in each["Resource"]}
+    assert with_role == {"ReadRoles", "TagByName", "ChangeTaggedRoles", "DeleteTagged"}
+    assert with_policy == {"ReadPolicies", "TagByName", "ChangeTaggedPolicies", "DeleteTagged"}
+    detachable = found["DetachOwnPoliciesFromAnyone"]["Condition"]["ArnLike"]["iam:PolicyARN"]
+    assert policy in detachable
+    drift_run = Path(".chalice/policy-dev-drift_run.json")
+    assert not any(role in each["Resource"] for each in statements(checkout, drift_run).values())
+
+
+def test_demanded_boundary_and_table_are_taken_from_the_configuration(checkout: Path) -> None:
+    edit(
+        checkout / ".chalice" / "config.json",
+        lambda config: config["stages"]["dev"]["environment_variables"].update(
+            TRIVET_PERMISSIONS_BOUNDARY=BOUNDARY, TRIVET_TABLE="declared"
+        ),
+    )
+
+    found = statements(checkout)
+
+    required = {"iam:PermissionsBoundary": BOUNDARY}
+    for sid in ("CreateRolesWithTag", "BoundTaggedRoles"):
+        assert found[sid]["Condition"]["StringEquals"] == required
+    assert "iam:DeleteRolePermissionsBoundary" not in json.dumps(list(found.values()))
+    assert found["KeepDeclaredState"]["Resource"] == ["arn:*:dynamodb:*:*:table/declared"]
+    untouched = statements(checkout, Path(".chalice/policy-prod-api_handler.json"))
+    assert "StringEquals" not in untouched["CreateRolesWithTag"]["Condition"]
+
+
+def test_function_without_a_policy_file_is_named(checkout: Path) -> None:
+    edit(
+        checkout / ".chalice" / "config.json",
+        lambda config: config["stages"]["prod"]["lambda_functions"].pop("drift_run"),
+    )
+
+    with pytest.raises(TemplateError, match=r"stage prod: lambda_functions\.drift_run"):
+        generated(checkout)
+
+
+def test_policy_that_iam_would_not_take_is_refused(checkout: Path) -> None:
+    def add(config: Any) -> None:
+        config["stages"]["dev"]["environment_variables"]["TRIVET_TABLE"] = "t" * 10_240
+
+    edit(checkout / ".chalice" / "config.json", add)
+
+    with pytest.raises(TemplateError, match=r"policy-dev-api_handler\.json would have 1\d{4}"):
+        generated(checkout)
+
+
+def test_no_policy_has_what_terraform_would_read_as_its_own() -> None:
+    for path, content in generated(REPOSITORY).items():
+        assert path.parent != Path(".chalice") or "${" not in content
+
+
+def test_renamed_template_changes_what_the_package_holds(checkout: Path) -> None:
+    before = generated(checkout)[Path("policies/files.txt")]
+    (checkout / "policies" / "lambda_trigger").rename(checkout / "policies" / "trigger")
+    edit(
+        checkout / "policies" / "smoke-test" / "expectations.json",
+        lambda each: each.__delitem__(slice(None)),
+    )
+
+    after = generated(checkout)[Path("policies/files.txt")]
+
+    assert "lambda_trigger/trust.json\n" in before
+    assert "trigger/trust.json" in after.splitlines()
+    assert after != before

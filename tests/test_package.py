@@ -1,0 +1,190 @@
+"""The Lambda package: what it holds, that it runs by itself, and the templates around it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
+from chalice.utils import UI, OSUtils
+from packaged import copy_project, invoke, package, request_event, unpack
+from shared import made_once
+
+from chalicelib.api.endpoints import ENDPOINTS
+from tools import check_package
+from tools.child import REPOSITORY
+from tools.embedded_aws import embedded_aws
+from tools.make_policies import generated
+
+STAGES = ("dev", "prod")
+FUNCTIONS = {
+    "APIHandler": "app.app",
+    "DriftRun": "app.drift_run",
+    "IamChange": "app.iam_change",
+}
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A copy of the checkout with its packages: `dev`, `prod` and `terraform`."""
+
+    def make(folder: Path) -> None:
+        copy_project(folder)
+        for stage in STAGES:
+            package(folder, stage, "--stage", stage)
+        package(folder, "terraform", "--stage", "prod", "--pkg-format", "terraform")
+
+    return made_once(tmp_path_factory, worker_id, "packaged", make)
+
+
+def sam(project: Path, stage: str) -> dict[str, Any]:
+    template: dict[str, Any] = json.loads((project / stage / "sam.json").read_text())
+    return template
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_package_holds_what_it_must_and_nothing_else(project: Path, stage: str) -> None:
+    assert check_package.found_in(project / stage / "deployment.zip", project) == []
+
+
+def test_package_is_small(project: Path) -> None:
+    assert (project / "dev" / "deployment.zip").stat().st_size < 5_000_000
+
+
+def test_package_answers_by_itself(project: Path, tmp_path: Path) -> None:
+    unpack(project / "dev" / "deployment.zip", tmp_path)
+
+    with embedded_aws() as aws:
+        answer = invoke(tmp_path, "app.app", request_event("GET", "/health"), aws.environment)
+
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["status"] == "ok"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_template_passes_cfn_lint(project: Path, stage: str) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "cfn-lint", project / stage / "sam.json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_template_has_the_functions_as_configured(project: Path, stage: str) -> None:
+    resources = sam(project, stage)["Resources"]
+    functions = {
+        name: each["Properties"]
+        for name, each in resources.items()
+        if each["Type"] == "AWS::Serverless::Function"
+    }
+
+    assert {name: each["Handler"] for name, each in functions.items()} == FUNCTIONS
+    for each in functions.values():
+        assert each["Environment"]["Variables"]["TRIVET_STAGE"] == stage
+        assert "TRIVET_TABLE" not in each["Environment"]["Variables"]
+        assert each["Tracing"] == "Active"
+        role = resources[each["Role"]["Fn::GetAtt"][0]]["Properties"]
+        [policy] = role["Policies"]
+        function = {"app.app": "api_handler"}.get(each["Handler"], each["Handler"][4:])
+        expected = REPOSITORY / ".chalice" / f"policy-{stage}-{function}.json"
+        assert policy["PolicyDocument"] == json.loads(expected.read_text())
+        assert "ManagedPolicyArns" not in role
+    timeouts = {name: each["Timeout"] for name, each in functions.items()}
+    assert timeouts == {"APIHandler": 30, "DriftRun": 900, "IamChange": 60}
+    # The events of a storm wait for their turn.
+    assert functions["IamChange"]["ReservedConcurrentExecutions"] == 2
+    [schedule] = functions["DriftRun"]["Events"].values()
+    assert schedule["Properties"]["Schedule"] == "rate(1 hour)"
+    [rule] = functions["IamChange"]["Events"].values()
+    assert rule["Properties"]["Pattern"]["source"] == ["aws.iam"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_route_asks_for_a_signature(project: Path, stage: str) -> None:
+    api = sam(project, stage)["Resources"]["RestAPI"]["Properties"]
+    swagger = api["DefinitionBody"]
+    routes = {
+        (method.upper(), path): route
+        for path, methods in swagger["paths"].items()
+        for method, route in methods.items()
+    }
+
+    assert set(routes) == {(each.method, each.path) for each in ENDPOINTS}
+    assert all(route["security"] == [{"sigv4": []}] for route in routes.values())
+    signature = swagger["securityDefinitions"]["sigv4"]
+    assert signature["x-amazon-apigateway-authtype"] == "awsSigv4"
+    assert (api["EndpointConfiguration"], api["StageName"]) == ("REGIONAL", stage)
+
+
+def test_schedule_is_configuration(project: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "project"
+    shutil.copytree(project, changed, symlinks=True)
+    config = changed / ".chalice" / "config.json"
+    config.write_text(config.read_text().replace("rate(1 hour)", "rate(10 minutes)"))
+
+    template = json.loads((package(changed, "out", "--stage", "dev") / "sam.json").read_text())
+
+    [schedule] = template["Resources"]["DriftRun"]["Properties"]["Events"].values()
+    assert schedule["Properties"]["Schedule"] == "rate(10 minutes)"
+
+
+def test_terraform_template_is_json_with_the_functions(project: Path) -> None:
+    template = json.loads((project / "terraform" / "chalice.tf.json").read_text())
+
+    functions = template["resource"]["aws_lambda_function"]
+    assert {each["handler"] for each in functions.values()} == set(FUNCTIONS.values())
+    policies = template["resource"]["aws_iam_role_policy"]
+    for name, role in policies.items():
+        function = name.removesuffix("_role")
+        expected = REPOSITORY / ".chalice" / f"policy-prod-{function}.json"
+        assert json.loads(role["policy"]) == json.loads(expected.read_text())
+    assert len(policies) == len(functions) == 3
+
+
+def test_no_stale_package_is_served_after_a_renaming(tmp_path: Path) -> None:
+    """Chalice's cache knows files by their contents; `policies/files.txt` puts the names there."""
+    project = tmp_path / "project"
+    copy_project(project)
+    packager = LambdaDeploymentPackager(OSUtils(), DependencyBuilder(OSUtils()), UI())
+
+    def name_in_cache() -> str:
+        for path, content in generated(project).items():
+            (project / path).write_text(content)
+        return str(packager.deployment_package_filename(str(project), "python3.11"))
+
+    glue = project / "policies" / "glue"
+    shutil.copytree(project / "policies" / "lambda_trigger", glue)
+    role = json.loads((glue / "role.json").read_text())
+    role |= {"name": "${environment}-Glue", "customer_managed_policies": []}
+    (glue / "role.json").write_text(json.dumps(role))
+    before = name_in_cache()
+    assert name_in_cache() == before
+    glue.rename(project / "policies" / "etl")
+
+    assert name_in_cache() != before
+
+
+def test_package_that_is_stale_is_found_out(project: Path, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(project, checkout, symlinks=True)
+    trust = checkout / "policies" / "notebook" / "trust.json"
+    trust.write_text(trust.read_text().replace("sagemaker", "glue"))
+    (checkout / "chalicelib" / "added.py").touch()
+
+    assert check_package.found_in(project / "dev" / "deployment.zip", checkout) == [
+        "chalicelib/added.py is missing",
+        "policies/notebook/trust.json is not as in the checkout",
+    ]
+
+
+def test_stages_share_one_package(project: Path) -> None:
+    dev, prod = (project / stage / "deployment.zip" for stage in STAGES)
+
+    assert dev.read_bytes() == prod.read_bytes()
