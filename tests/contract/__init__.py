@@ -1,0 +1,1 @@
+"""CONTRACT.md held to the letter, sentence by sentence, from outside."""

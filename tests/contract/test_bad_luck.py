@@ -1,0 +1,240 @@
+"""What goes wrong at AWS, and which answer it gets: 409, 500, 502 and 503, each on purpose."""
+
+import io
+import json
+import time
+from typing import Any
+
+import pytest
+
+from chalicelib.store import Store
+
+from .support import (
+    CheckedApi,
+    FakeClock,
+    account_holds,
+    aws_calls,
+    client,
+    refusing,
+    role_holds,
+)
+
+ROUTES = [
+    ("POST", "/environments", {"wait": 0}),
+    ("PUT", "/environments/{}", {"wait": 0}),
+    ("POST", "/environments/{}/reapply", None),
+    ("POST", "/environments/{}/smoke-test", None),
+    ("DELETE", "/environments/{}", None),
+]
+
+
+def send(api: CheckedApi, route: tuple[str, str, Any], name: str) -> Any:
+    method, path, body = route
+    if path == "/environments":
+        body = {**body, "name": name}
+    return api.request(method, path.format(name), body)
+
+
+# --- another call at work
+
+
+@pytest.fixture
+def held(api: CheckedApi, name: str, clock: FakeClock) -> str:
+    """An environment that another call holds for 17 more seconds."""
+    api.provision(name, wait=0)
+    client("dynamodb").update_item(
+        TableName="trivet-local",
+        Key={"pk": {"S": "environment"}, "sk": {"S": name}},
+        UpdateExpression="SET lease = :lease, lease_until = :until",
+        ExpressionAttributeValues={
+            ":lease": {"S": "another"},
+            ":until": {"N": str(clock.now() + 16.5)},
+        },
+    )
+    return name
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
+def test_held_environment_is_a_409_that_says_when_to_come_again(
+    api: CheckedApi, iam: Any, held: str, route: Any, clock: FakeClock
+) -> None:
+    iam.update_role(RoleName=f"{held}-SageMaker", Description="drifted")
+    before = account_holds()
+
+    answer = send(api, route, held)
+
+    assert answer.status == 409
+    assert answer.body["type"] == "urn:trivet:problem:busy"
+    assert answer.headers["retry-after"] == "17"
+    assert held in answer.body["detail"]
+    assert account_holds() == before
+
+    clock.sleep(int(answer.headers["retry-after"]))
+    assert send(api, route, held).status == 200
+
+
+def test_held_environment_can_be_looked_at(api: CheckedApi, held: str) -> None:
+    before = account_holds()
+
+    assert api.get(f"/environments/{held}").status == 200
+    assert api.get(f"/environments/{held}/drift").status == 200
+    assert api.post("/environments", {"name": held, "dry_run": True}).status == 200
+    assert held in [each["name"] for each in api.get("/environments").body["environments"]]
+    assert account_holds() == before
+
+
+# --- quotas, refusals, failures
+
+
+def test_quota_is_a_409_and_a_later_call_completes_it(api: CheckedApi, name: str) -> None:
+    said = "Cannot exceed quota for RolesPerAccount: 1000"
+
+    def full(operation: str, parameters: dict[str, Any]) -> None:
+        if parameters.get("RoleName") == f"{name}-LambdaTriggerStepFunc":
+            refusing("CreateRole", "LimitExceeded", said, 409)(operation, parameters)
+
+    with aws_calls(full):
+        answer = api.post("/environments", {"name": name})
+    incomplete = api.get(f"/environments/{name}").body
+    completed = api.post("/environments", {"name": name})
+
+    assert answer.status == 409
+    assert said in answer.body["detail"]
+    assert f"create_role on role/{name}-LambdaTriggerStepFunc" in answer.body["detail"]
+    assert "attach_managed_policy" in answer.body["detail"]
+    assert incomplete["status"] == "incomplete"
+    assert incomplete["smoke_test"]["status"] == "pending"
+    assert (completed.status, completed.body["status"]) == (200, "ready")
+    assert completed.body["smoke_test"]["status"] == "succeeded"
+    assert api.get(f"/environments/{name}/drift").body["in_sync"] is True
+
+
+DENIED = "User: arn:aws:sts::123456789012:assumed-role/trivet/x is not authorized to perform: {}"
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "action"),
+    [
+        ("CreateRole", "AccessDenied", "iam:CreateRole"),
+        ("AttachRolePolicy", "AccessDenied", "iam:AttachRolePolicy"),
+        ("GetRole", "AccessDenied", "iam:GetRole"),
+        ("CreateStateMachine", "AccessDeniedException", "states:CreateStateMachine"),
+        ("PutItem", "AccessDeniedException", "dynamodb:PutItem"),
+        ("GetItem", "AccessDeniedException", "dynamodb:GetItem"),
+    ],
+)
+def test_refusal_is_a_502_naming_the_action(
+    api: CheckedApi, name: str, operation: str, code: str, action: str
+) -> None:
+    with aws_calls(refusing(operation, code, DENIED.format(action), 403)):
+        answer = api.post("/environments", {"name": name, "wait": 0})
+    again = api.post("/environments", {"name": name})
+
+    assert answer.status == 502
+    assert action in answer.body["detail"]
+    assert again.status in (200, 201)
+    assert (again.body["status"], again.body["smoke_test"]["status"]) == ("ready", "succeeded")
+
+
+def test_withdrawn_managed_policy_is_named(api: CheckedApi, name: str, iam: Any) -> None:
+    missing = "arn:aws:iam::aws:policy/AmazonAthenaFullAccess"
+
+    def withdrawn(operation: str, parameters: dict[str, Any]) -> None:
+        if parameters.get("PolicyArn") == missing:
+            for refused in ("AttachRolePolicy", "GetPolicy"):
+                refusing(refused, "NoSuchEntity", f"{missing} does not exist", 404)(
+                    operation, parameters
+                )
+
+    with aws_calls(withdrawn):
+        answer = api.post("/environments", {"name": name, "wait": 0})
+
+    assert answer.status == 502
+    assert missing in answer.body["detail"]
+    assert "Left to do" in answer.body["detail"]
+    assert api.get(f"/environments/{name}").body["status"] == "incomplete"
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "status"),
+    [
+        ("CreateRole", "Throttling", 400),
+        ("AttachRolePolicy", "ServiceUnavailable", 503),
+        ("PutRolePolicy", "InternalFailure", 500),
+        ("CreateStateMachine", "ThrottlingException", 400),
+    ],
+)
+def test_failure_past_all_retries_is_a_503_and_incomplete(
+    api: CheckedApi, name: str, operation: str, code: str, status: int
+) -> None:
+    with aws_calls(refusing(operation, code, "on purpose", status)):
+        answer = api.post("/environments", {"name": name, "wait": 0})
+    incomplete = api.get(f"/environments/{name}").body
+    again = api.post("/environments", {"name": name})
+
+    assert answer.status == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    assert name in answer.body["detail"]
+    assert incomplete["status"] == "incomplete"
+    assert (again.status, again.body["status"]) == (200, "ready")
+    assert again.body["smoke_test"]["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("path", ["/environments", "/environments/abc", "/drift-runs/latest"])
+def test_table_that_cannot_be_read_is_a_503(api: CheckedApi, path: str) -> None:
+    def broken(operation: str, parameters: dict[str, Any]) -> None:
+        for reading in ("GetItem", "Query"):
+            refusing(reading, "InternalServerError", status=500)(operation, parameters)
+
+    with aws_calls(broken):
+        assert api.get(path).status == 503
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "InternalFailure"])
+def test_health_without_aws_is_a_503(api: CheckedApi, code: str) -> None:
+    with aws_calls(refusing("GetCallerIdentity", code, status=500)):
+        assert api.get("/health").status == 503
+    assert api.get("/health").status == 200
+
+
+# --- the unexpected
+
+
+def test_unexpected_error_is_a_500_without_internals_and_in_the_log(
+    api: CheckedApi, name: str, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a secret that must stay inside")
+
+    monkeypatch.setattr(Store, "get", broken)
+    answer = api.get(f"/environments/{name}")
+
+    assert answer.status == 500
+    assert answer.body["type"] == "urn:trivet:problem:unexpected"
+    correlation_id = answer.body["correlation_id"]
+    assert correlation_id in answer.body["detail"]
+    assert not any(word in json.dumps(answer.body) for word in ("secret", "Zero", "Traceback"))
+    [line] = [
+        line
+        for line in map(json.loads, log.getvalue().splitlines())
+        if line.get("correlation_id") == correlation_id
+    ]
+    assert line["level"] == "ERROR"
+    assert "ZeroDivisionError" in line["exception"]
+
+
+def test_time_that_runs_out_is_a_503_and_the_next_call_goes_on(
+    api: CheckedApi, name: str, clock: FakeClock
+) -> None:
+    def slow(operation: str, _: dict[str, Any]) -> None:
+        if operation == "AttachRolePolicy":
+            clock.sleep(3)
+
+    with aws_calls(slow):
+        answer = api.post("/environments", {"name": name})
+
+    assert answer.status == 503
+    assert api.get(f"/environments/{name}").body["status"] == "incomplete"
+    assert api.post("/environments", {"name": name}).body["status"] == "ready"
+    assert role_holds(f"{name}-SageMaker")["attached"]
+    assert clock.now() > time.time() + 20

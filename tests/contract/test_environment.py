@@ -1,0 +1,228 @@
+"""Section 1: an environment made, named, repeated; what is its own and what is not."""
+
+from typing import Any
+
+import pytest
+
+from .support import (
+    CheckedApi,
+    account_holds,
+    aws_calls,
+    client,
+    fields_in_error,
+    policy_holds,
+    role_holds,
+)
+
+ACCOUNT = "123456789012"
+
+
+def test_state_machine_runs_under_the_workflow_role(
+    api: CheckedApi, states: Any, name: str
+) -> None:
+    document = api.provision(name)
+
+    machine = states.describe_state_machine(
+        stateMachineArn=document["smoke_test"]["state_machine_arn"]
+    )
+    assert machine["name"] == f"{name}-smoke-test"
+    assert machine["roleArn"] == document["roles"]["workflow_execution"]["arn"]
+
+
+def test_second_post_makes_no_write_call(api: CheckedApi, name: str) -> None:
+    first = api.provision(name, tags={"team": "a"})
+    before = account_holds()
+
+    with aws_calls() as calls:
+        answer = api.post("/environments", {"name": name, "tags": {"team": "a"}})
+
+    assert calls.names
+    assert calls.writes == []
+    assert answer.status == 200
+    assert answer.body == {**first, "changes": []}
+    assert account_holds() == before
+
+
+def test_put_and_post_are_the_same(api: CheckedApi, name: str) -> None:
+    created = api.put(f"/environments/{name}", {"tags": {"team": "a"}})
+    with aws_calls() as calls:
+        repeated = api.post("/environments", {"name": name, "tags": {"team": "a"}})
+    again = api.put(f"/environments/{name}", {"tags": {"team": "a"}})
+
+    assert created.status == 201
+    assert (repeated.status, again.status) == (200, 200)
+    assert calls.writes == []
+    assert repeated.body == again.body == {**created.body, "changes": []}
+
+
+def test_put_needs_no_body(api: CheckedApi, name: str) -> None:
+    answer = api.request("PUT", f"/environments/{name}")
+
+    assert answer.status == 201
+    assert answer.body["tags"] == {}
+    assert answer.body["on_extras"] == "remove"
+
+
+def test_new_environment_lists_all_that_was_made_as_changes(api: CheckedApi, name: str) -> None:
+    document = api.provision(name)
+
+    kinds = sorted(change["kind"] for change in document["changes"])
+    assert kinds == sorted(
+        ["create_role"] * 3
+        + ["attach_managed_policy"] * (7 + 2 + 6)
+        + ["put_inline_policy"]
+        + ["create_policy"] * 2
+        + ["create_state_machine"]
+    )
+    assert all(change["actual"] is None for change in document["changes"])
+    attached = {
+        "kind": "attach_managed_policy",
+        "role": "notebook",
+        "resource": document["roles"]["notebook"]["arn"],
+        "expected": "arn:aws:iam::aws:policy/AmazonS3FullAccess",
+        "actual": None,
+    }
+    assert attached in document["changes"]
+
+
+# --- names
+
+
+@pytest.mark.parametrize("name", ["abc", "a-1", "a" * 33, "a" + "-" * 31 + "9"])
+def test_names_that_fit(api: CheckedApi, name: str) -> None:
+    assert api.post("/environments", {"name": name, "wait": 0}).status == 201
+    assert role_holds(f"{name}-StepFunctionsWorkflowExecution")["arn"].endswith(
+        name[1:] + "-StepFunctionsWorkflowExecution"
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "a", "ab", "a" * 34, "Abc", "1bc", "-bc", "ab-", "a_b", "a.b", "a b", "ab\n", "äbc"),
+        *("a/b", "a:b", "a*b", "${x}", "abc\u0000", "\u0430bc", "a" * 100_000),
+    ],
+)
+def test_names_that_do_not(api: CheckedApi, name: str) -> None:
+    with aws_calls() as calls:
+        answer = api.post("/environments", {"name": name})
+
+    assert fields_in_error(answer) == ["name"]
+    assert calls.names == []
+
+
+# --- ours, by tags or by the recorded id
+
+
+def test_role_that_lost_its_tags_is_ours_and_repaired(api: CheckedApi, iam: Any, name: str) -> None:
+    api.provision(name, tags={"team": "a"})
+    role, untouched = f"{name}-SageMaker", role_holds(f"{name}-SageMaker")
+    iam.untag_role(RoleName=role, TagKeys=["trivet:environment", "trivet:role", "team"])
+
+    answer = api.post("/environments", {"name": name, "tags": {"team": "a"}})
+
+    assert answer.status == 200
+    assert [change["kind"] for change in answer.body["changes"]] == ["tag_role"]
+    assert role_holds(role) == untouched
+
+
+def test_policy_that_lost_its_tags_is_ours_and_repaired(
+    api: CheckedApi, iam: Any, name: str
+) -> None:
+    api.provision(name)
+    arn = f"arn:aws:iam::{ACCOUNT}:policy/{name}-LambdaTriggerStepFuncRole"
+    untouched = policy_holds(arn)
+    iam.untag_policy(PolicyArn=arn, TagKeys=["trivet:environment", "trivet:role"])
+
+    answer = api.post(f"/environments/{name}/reapply")
+
+    assert answer.status == 200
+    assert [change["kind"] for change in answer.body["changes"]] == ["tag_policy"]
+    assert policy_holds(arn) == untouched
+
+
+def test_role_that_lost_its_tags_is_deleted_with_its_environment(
+    api: CheckedApi, iam: Any, name: str
+) -> None:
+    api.provision(name)
+    iam.untag_role(RoleName=f"{name}-SageMaker", TagKeys=["trivet:environment", "trivet:role"])
+
+    deleted = api.delete(f"/environments/{name}").body["deleted"]
+
+    assert f"arn:aws:iam::{ACCOUNT}:role/{name}-SageMaker" in deleted
+    assert not any(role.startswith(f"{name}-") for role in account_holds()["roles"])
+
+
+def test_role_made_anew_without_tags_is_foreign(api: CheckedApi, iam: Any, name: str) -> None:
+    api.provision(name)
+    role = f"{name}-LambdaTriggerStepFunc"
+    remake_role(iam, role)
+    theirs = account_holds()
+
+    answers = [
+        api.post("/environments", {"name": name}),
+        api.post(f"/environments/{name}/reapply"),
+        api.get(f"/environments/{name}/drift"),
+    ]
+
+    assert [answer.status for answer in answers] == [409, 409, 409]
+    assert all(f"role/{role}" in answer.body["detail"] for answer in answers)
+    assert account_holds() == theirs
+
+
+def test_role_made_anew_with_trivets_tags_is_ours(api: CheckedApi, iam: Any, name: str) -> None:
+    api.provision(name)
+    role, untouched = f"{name}-SageMaker", role_holds(f"{name}-SageMaker")
+    remake_role(iam, role)
+    iam.tag_role(RoleName=role, Tags=[{"Key": "trivet:environment", "Value": name}])
+
+    answer = api.post("/environments", {"name": name})
+
+    assert answer.status == 200
+    held = role_holds(role)
+    assert {**held, "id": None} == {**untouched, "id": None}
+
+
+def remake_role(iam: Any, role: str) -> None:
+    """Delete a role, and make one of the same name by hand."""
+    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    iam.delete_role(RoleName=role)
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+
+
+def test_environment_whose_record_was_lost_is_ours_by_its_tags(api: CheckedApi, name: str) -> None:
+    api.provision(name)
+    before = account_holds()
+    client("dynamodb").delete_item(
+        TableName="trivet-local", Key={"pk": {"S": "environment"}, "sk": {"S": name}}
+    )
+
+    answer = api.post("/environments", {"name": name})
+
+    assert answer.status == 201
+    assert (answer.body["changes"], answer.body["status"]) == ([], "ready")
+    assert answer.body["smoke_test"]["status"] == "succeeded"
+    assert {**account_holds(), "items": None} == {**before, "items": None}
+
+
+def test_incomplete_environment_is_completed_by_the_same_call(
+    api: CheckedApi, iam: Any, name: str
+) -> None:
+    api.provision(name)
+    whole = account_holds()
+    remake_role(iam, f"{name}-SageMaker")
+    iam.delete_role(RoleName=f"{name}-SageMaker")
+
+    answer = api.post("/environments", {"name": name})
+
+    assert [change["kind"] for change in answer.body["changes"]] == [
+        "create_role",
+        "put_inline_policy",
+        *["attach_managed_policy"] * 7,
+    ]
+    held, before = role_holds(f"{name}-SageMaker"), whole["roles"][f"{name}-SageMaker"]
+    assert {**held, "id": None} == {**before, "id": None}
+    assert api.post("/environments", {"name": name}).body["changes"] == []

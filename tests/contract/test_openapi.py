@@ -1,0 +1,191 @@
+"""The OpenAPI document: valid, complete, and not at odds with the app."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from chalice.app import IAMAuthorizer
+from chalice.deploy.swagger import SwaggerGenerator
+from conftest import ROOT
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from app import app
+
+from .support import CheckedApi
+
+ROUTES = {
+    ("POST", "/environments"),
+    ("PUT", "/environments/{name}"),
+    ("GET", "/environments"),
+    ("GET", "/environments/{name}"),
+    ("GET", "/environments/{name}/drift"),
+    ("POST", "/environments/{name}/reapply"),
+    ("POST", "/environments/{name}/smoke-test"),
+    ("DELETE", "/environments/{name}"),
+    ("POST", "/drift-runs"),
+    ("GET", "/drift-runs/latest"),
+    ("GET", "/openapi.json"),
+    ("GET", "/health"),
+}
+SUCCESSES = {
+    ("POST", "/environments"): {"200", "201"},
+    ("PUT", "/environments/{name}"): {"200", "201"},
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    # No AWS: the document needs none.
+    return CheckedApi().get("/openapi.json").body
+
+
+def test_document_is_valid_openapi_3_1(document: Any) -> None:
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_document_and_app_have_the_contracts_routes(document: Any) -> None:
+    described = {
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
+    }
+    served = {(method, path) for path, methods in app.routes.items() for method in methods}
+
+    assert described == served == ROUTES
+
+
+def test_every_route_asks_for_aws_iam() -> None:
+    for methods in app.routes.values():
+        for route in methods.values():
+            assert isinstance(route.authorizer, IAMAuthorizer)
+
+
+def test_api_gateway_is_told_to_ask_for_aws_iam() -> None:
+    generator = SwaggerGenerator("us-east-1", {"api_handler_arn": "arn:x"})
+    swagger = generator.generate_swagger(app)
+
+    operations = [
+        (path, method, operation)
+        for path, methods in swagger["paths"].items()
+        for method, operation in methods.items()
+    ]
+    assert {(method.upper(), path) for path, method, _ in operations} == ROUTES
+    for _, _, operation in operations:
+        [security] = operation["security"]
+        [name] = security
+        definition = swagger["securityDefinitions"][name]
+        assert definition["x-amazon-apigateway-authtype"] == "awsSigv4"
+
+
+def test_answers_described_are_those_of_the_contract(document: Any) -> None:
+    for method, path in ROUTES:
+        responses = document["paths"][path][method.lower()]["responses"]
+        good = {status for status in responses if status < "300"}
+        assert good == SUCCESSES.get((method, path), {"200"})
+        assert {"422", "500", "502", "503"} <= set(responses)
+        assert ("404" in responses) == (
+            ("{name}" in path and method != "PUT") or path == "/drift-runs/latest"
+        )
+        for status, response in responses.items():
+            [content_type] = response["content"]
+            problem = status >= "400"
+            assert content_type == ("application/problem+json" if problem else "application/json")
+
+
+def test_requests_described_are_those_of_the_contract(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    declared: dict[str, Any] = {
+        "tags": {},
+        "permissions_boundary": None,
+        "on_extras": "remove",
+        "deletion_protection": False,
+        "adopt": False,
+        "dry_run": False,
+        "wait": 20,
+    }
+    for schema, required in (("Provision", ["name"]), ("Declare", [])):
+        described = schemas[schema]
+        assert described.get("required", []) == required
+        assert described["additionalProperties"] is False
+        assert set(described["properties"]) == {*declared, *required}
+        for field, default in declared.items():
+            assert described["properties"][field]["default"] == default
+    wait = schemas["RunSmokeTest"]["properties"]["wait"]
+    assert (wait["minimum"], wait["maximum"], wait["default"]) == (0, 25, 20)
+    [limit] = [
+        each
+        for each in document["paths"]["/environments"]["get"]["parameters"]
+        if each["name"] == "limit"
+    ]
+    assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (1, 100)
+    assert schemas["Provision"]["properties"]["name"]["maxLength"] == 33
+
+
+def test_environment_described_is_that_of_the_contract(document: Any) -> None:
+    contract = set(
+        re.findall(
+            r"\w+",
+            "name account_id partition region status roles smoke_test changes tags "
+            "permissions_boundary on_extras deletion_protection "
+            "created_at created_by updated_at updated_by",
+        )
+    )
+    schemas = document["components"]["schemas"]
+
+    assert set(schemas["Environment"]["properties"]) == contract
+    assert set(schemas["Environment"]["required"]) == contract
+    assert set(schemas["EnvironmentSummary"]["properties"]) == contract - {"changes"}
+    assert set(schemas["Change"]["properties"]) == {
+        *("kind", "role", "resource", "expected", "actual")
+    }
+    assert set(schemas["Problem"]["properties"]) >= {"type", "title", "status", "detail", "errors"}
+
+
+WITHOUT_AWS = """
+import json, sys
+import botocore.session
+
+def forbidden(*_, **__):
+    raise AssertionError("a client was made")
+
+botocore.session.Session.create_client = forbidden
+
+from app import app
+from chalice.test import Client
+
+client = Client(app)
+for method, path, body in json.loads(sys.argv[1]):
+    answer = client.http.request(method, path, {}, body.encode())
+    print(json.dumps([answer.status_code, path]))
+"""
+
+
+def test_no_client_is_made_at_import_nor_for_what_fails_validation() -> None:
+    requests = [
+        ["GET", "/openapi.json", "", 200],
+        ["POST", "/environments", "{", 400],
+        ["POST", "/environments", '{"name": "No"}', 422],
+        ["PUT", "/environments/No", "{}", 422],
+        ["PUT", "/environments/abc", '{"wait": 99}', 422],
+        ["GET", "/environments?limit=0", "", 422],
+        ["GET", "/environments?cursor=x", "", 422],
+        ["GET", "/environments/No", "", 404],
+        ["DELETE", "/environments/No", "", 404],
+        ["POST", "/drift-runs", '{"apply": 1}', 422],
+    ]
+    without_region = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_AWS, json.dumps([each[:3] for each in requests])],
+        cwd=ROOT,
+        env=without_region,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    answered = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[")]
+    assert answered == [[status, path] for _, path, _, status in requests]

@@ -1,0 +1,325 @@
+"""Requests that are wrong: 400 and 422, every field named, and no call to AWS."""
+
+import json
+from typing import Any
+
+import pytest
+
+from .support import CheckedApi, account_holds, aws_calls, fields_in_error
+
+WITH_BODY = [
+    ("POST", "/environments"),
+    ("PUT", "/environments/some-name"),
+    ("POST", "/environments/some-name/reapply"),
+    ("POST", "/environments/some-name/smoke-test"),
+    ("POST", "/drift-runs"),
+]
+ALL = [
+    *WITH_BODY,
+    ("GET", "/environments"),
+    ("GET", "/environments/some-name"),
+    ("GET", "/environments/some-name/drift"),
+    ("DELETE", "/environments/some-name"),
+    ("GET", "/drift-runs/latest"),
+    ("GET", "/openapi.json"),
+    ("GET", "/health"),
+]
+
+NOT_JSON = [
+    *(b"{", b"}", b"name", b"'x'", b'{"name": }', b'{"name": "abc",}', b"{'name': 'abc'}"),
+    *(b'{"name": "abc"} {}', b'{"wait": NaN}', b'{"wait": Infinity}', b'{"wait": -Infinity}'),
+    *(b"\xff\xfe", b'{"name": "\xff"}', b'{"name": "a\nb"}', b"[" * 100_000, b'{"a":' * 100_000),
+]
+NO_OBJECT = [b"[]", b'["name"]', b'"name"', b"1", b"true", b"null"]
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_body_that_is_no_json_object_is_a_400(api: CheckedApi, method: str, path: str) -> None:
+    with aws_calls() as calls:
+        answers = [api.request(method, path, body) for body in NOT_JSON + NO_OBJECT]
+
+    assert [answer.status for answer in answers] == [400] * len(answers)
+    assert {answer.body["type"] for answer in answers} == {"urn:trivet:problem:not-json"}
+    assert calls.names == []
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/xml", "application/json; charset=utf-8", "image/png", "x", ""],
+)
+def test_body_is_read_as_json_whatever_it_is_said_to_be(api: CheckedApi, content_type: str) -> None:
+    headers = {"Content-Type": content_type} if content_type else {"Accept": "*/*"}
+
+    wrong = api.request("POST", "/environments", b"no json", headers)
+    unknown = api.request("POST", "/environments", {"name": "abc", "colour": 1}, headers)
+
+    assert wrong.status == 400
+    assert fields_in_error(unknown) == ["colour"]
+
+
+@pytest.mark.parametrize(("method", "path"), ALL)
+def test_unknown_query_parameters_are_refused(api: CheckedApi, method: str, path: str) -> None:
+    body = {"name": "abc"} if path == "/environments" and method == "POST" else None
+    with aws_calls() as calls:
+        answer = api.request(method, f"{path}?colour=red&verbose=", body)
+
+    assert fields_in_error(answer) == ["colour", "verbose"]
+    assert calls.names == []
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_unknown_fields_are_refused(api: CheckedApi, method: str, path: str) -> None:
+    body = {"colour": "red", "Name": "abc", "": 1, "${aws:username}": 2}
+    with aws_calls() as calls:
+        answer = api.request(method, path, body)
+
+    expected = sorted([*body, "name"]) if path == "/environments" else sorted(body)
+    assert fields_in_error(answer) == expected
+    assert calls.names == []
+
+
+def test_name_in_the_body_of_a_put_is_unknown(api: CheckedApi) -> None:
+    assert fields_in_error(api.put("/environments/abc", {"name": "abc"})) == ["name"]
+
+
+def test_missing_name(api: CheckedApi) -> None:
+    for body in (b"", b"  \n", b"{}"):
+        answer = api.request("POST", "/environments", body)
+        assert fields_in_error(answer) == ["name"]
+        assert answer.body["errors"] == [{"field": "name", "message": "missing"}]
+
+
+def test_all_that_is_wrong_is_reported_together(api: CheckedApi) -> None:
+    body = {
+        "name": "No",
+        "tags": {"aws:x": "1", "fine": "ok", "bad\n": "2", "number": 3},
+        "permissions_boundary": "nothing",
+        "on_extras": "keep",
+        "deletion_protection": "yes",
+        "adopt": 1,
+        "dry_run": None,
+        "wait": 26,
+        "colour": "red",
+    }
+    with aws_calls() as calls:
+        answer = api.request("POST", "/environments?limit=3", body)
+
+    expected = sorted([*body, "limit"] + ["tags"] * 2)
+    assert fields_in_error(answer) == expected
+    messages = [each["message"] for each in answer.body["errors"] if each["field"] == "tags"]
+    assert [message.split(":")[0] for message in messages] == ["'aws", "'bad\\n'", "'number'"]
+    assert calls.names == []
+
+
+def test_path_body_and_query_are_reported_together(api: CheckedApi) -> None:
+    answer = api.put("/environments/No?x=1", {"wait": -1, "y": 2})
+
+    assert fields_in_error(answer) == ["name", "wait", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("name", [None, 1, True, [], {}, ["abc"]]),
+        ("tags", [None, [], "team=a", 1, [{"Key": "a", "Value": "b"}]]),
+        ("on_extras", ["Remove", "", None, True, "ignore"]),
+        ("deletion_protection", [None, 0, 1, "true", [], {}]),
+        ("adopt", [None, 0, 1, "true", [], {}]),
+        ("dry_run", [None, 0, 1, "true", [], {}]),
+        ("wait", [None, "20", True, False, [], {}, -1, -0.001, 25.001, 26, 1e9]),
+    ],
+)
+def test_fields_of_the_wrong_type_or_out_of_range(
+    api: CheckedApi, field: str, values: list[Any]
+) -> None:
+    with aws_calls() as calls:
+        for value in values:
+            answer = api.post("/environments", {"name": "abc", field: value})
+            assert fields_in_error(answer) == [field], value
+    assert calls.names == []
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400, "1" * 5_000, "-" + "1" * 5_000])
+def test_numbers_beyond_all_bounds_are_out_of_range(api: CheckedApi, number: str) -> None:
+    for path in ("/environments/abc/smoke-test", "/environments/abc"):
+        method = "POST" if path.endswith("test") else "PUT"
+        answer = api.request(method, path, f'{{"wait": {number}}}'.encode())
+        assert fields_in_error(answer) == ["wait"]
+
+
+@pytest.mark.parametrize("wait", [0, 0.5, 25, 25.0])
+def test_waits_within_bounds(api: CheckedApi, wait: float) -> None:
+    answer = api.post("/environments", {"name": "abc", "dry_run": True, "wait": wait})
+
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"": "empty key"},
+        {"k" * 129: "long key"},
+        {"k": "v" * 257},
+        *({key: "reserved"} for key in ("aws:x", "AWS:x", "aWs:", "trivet:role", "Trivet:x")),
+        {"k": "aws:reserved"},
+        *({key: "character"} for key in ("a\n", "a\r\nb", "a\u0000", "a\u0085", "a\t", "a\u200b")),
+        *({key: "character"} for key in ("${x}", 'a"', "a'", "a*", "a\\", "a<", "\U0001f600")),
+        *({"k": value} for value in ("a\n", "a\u0000", "${aws:username}", '"', "%", "\ufffe")),
+        {"k": None},
+        {"k": 1},
+        {"k": ["v"]},
+        {"Team": "a", "team": "b"},
+        {f"k{number}": "too many" for number in range(49)},
+    ],
+    ids=lambda tags: ascii(next(iter(tags.items())))[:30],
+)
+def test_tags_that_iam_would_refuse(api: CheckedApi, tags: dict[str, Any]) -> None:
+    with aws_calls() as calls:
+        answer = api.post("/environments", {"name": "abc", "tags": tags})
+
+    assert set(fields_in_error(answer)) == {"tags"}
+    assert calls.names == []
+    message = answer.body["errors"][0]["message"]
+    assert "regex" not in message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"k": ""},
+        {"k" * 128: "v" * 256},
+        {"A b_.:/=+-@9": "A b_.:/=+-@9"},
+        {"équipe": "données", "Ж": "日本語"},
+        {"awsome": "x", "trivet": "y", "my:aws:x": "z"},
+        {f"k{number}": "as many as fit" for number in range(48)},
+    ],
+    ids=lambda tags: ascii(next(iter(tags.items())))[:30],
+)
+def test_tags_that_iam_takes(api: CheckedApi, tags: dict[str, str], name: str) -> None:
+    answer = api.put(f"/environments/{name}", {"tags": tags, "wait": 0})
+
+    assert answer.status == 201
+    assert answer.body["tags"] == tags
+    own = {"trivet:environment": name, "trivet:role": "notebook"}
+    assert account_holds()["roles"][f"{name}-SageMaker"]["tags"] == tags | own
+
+
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        *("", "nothing", "arn:aws:iam::123456789012:role/x", "arn:aws:s3:::x", 1, True, [], {}),
+        *("arn:aws:iam::12345:policy/x", "arn:aws:iam::123456789012:policy/", "*"),
+        *("arn:aws:iam::123456789012:policy/x\n", "arn:aws:iam::123456789012:policy/a*"),
+        *("arn:aws:iam::123456789012:policy/${x}", "ARN:aws:iam::123456789012:policy/x"),
+        "arn:aws:iam::123456789012:policy/" + "x" * 3_000,
+    ],
+    ids=lambda boundary: ascii(boundary)[:40],
+)
+def test_boundaries_that_are_no_policy_arn(api: CheckedApi, boundary: Any) -> None:
+    with aws_calls() as calls:
+        answer = api.post("/environments", {"name": "abc", "permissions_boundary": boundary})
+
+    assert fields_in_error(answer) == ["permissions_boundary"]
+    assert "regex" not in answer.body["errors"][0]["message"]
+    assert calls.names == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        *((f"limit={limit}", "limit") for limit in ("0", "101", "-1", "", "abc", "1.5", "true")),
+        *((f"limit={limit}", "limit") for limit in ("null", "%205", "1_0", "9" * 5_000, "%D9%A5")),
+        *((f"cursor={cursor}", "cursor") for cursor in ("", "null", "@@", "%00", "AA", "a" * 201)),
+        *((f"cursor={cursor}", "cursor") for cursor in ("YWI", "YWJj%3D", "YWJj%0A", "w6TDtg")),
+        ("limit=1&limit=2", "limit"),
+        ("cursor=YWJj&cursor=YWJj", "cursor"),
+    ],
+)
+def test_query_parameters_out_of_range(api: CheckedApi, query: str, field: str) -> None:
+    with aws_calls() as calls:
+        answer = api.get(f"/environments?{query}")
+
+    assert fields_in_error(answer) == [field]
+    assert calls.names == []
+
+
+@pytest.mark.parametrize("limit", ["1", "50", "100"])
+def test_limits_within_bounds(api: CheckedApi, limit: str) -> None:
+    assert api.get(f"/environments?limit={limit}").status == 200
+
+
+IMPOSSIBLE = [
+    *("A", "ab", "-ab", "a_b", "a" * 34, "a" * 5_000, "a b", "a%00b", "a%0d%0ab", "%F0%9F%98%80"),
+    *("..", "%2e%2e", "a%2Fb", "${aws:username}", "ab-", "*", "null"[:2], "%ff", "%ED%A0%80"),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/environments/{}"),
+        ("GET", "/environments/{}/drift"),
+        ("POST", "/environments/{}/reapply"),
+        ("POST", "/environments/{}/smoke-test"),
+        ("DELETE", "/environments/{}"),
+    ],
+)
+def test_no_such_environment_is_a_404(api: CheckedApi, method: str, path: str) -> None:
+    absent = api.request(method, path.format("not-there"))
+    with aws_calls() as calls:
+        impossible = [api.request(method, path.format(name)) for name in IMPOSSIBLE]
+
+    assert absent.status == 404
+    assert "not-there" in absent.body["detail"]
+    assert {answer.status for answer in impossible} == {404}
+    assert calls.names == []
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_put_of_a_name_that_none_can_have_is_a_422(api: CheckedApi, name: str) -> None:
+    with aws_calls() as calls:
+        answer = api.put(f"/environments/{name}", {})
+
+    assert fields_in_error(answer) == ["name"]
+    assert calls.names == []
+
+
+def test_latest_drift_run_before_any_is_a_404(api: CheckedApi) -> None:
+    assert api.get("/drift-runs/latest").status == 404
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, "true", [], {}])
+def test_drift_run_takes_apply_as_a_boolean(api: CheckedApi, value: Any) -> None:
+    with aws_calls() as calls:
+        answer = api.post("/drift-runs", {"apply": value})
+
+    assert fields_in_error(answer) == ["apply"]
+    assert calls.names == []
+
+
+def test_names_that_callers_make_up_come_back_escaped_and_short(api: CheckedApi) -> None:
+    hostile = ["\ud800", "a\r\nb", "x" * 1_000_000, "\u2028", "\x1b[31m", '"}']
+    body = json.dumps(dict.fromkeys(hostile, 1)).encode()
+
+    answer = api.request("PUT", "/environments/abc", body)
+
+    shown = fields_in_error(answer)
+    assert shown == sorted(["\\ud800", "a\r\nb", "x" * 200, "\u2028", "\x1b[31m", '"}'])
+
+
+def test_two_of_one_field_count_as_the_last(api: CheckedApi) -> None:
+    body = b'{"name": "abc", "dry_run": false, "wait": 99, "dry_run": true, "wait": 0}'
+
+    answer = api.request("POST", "/environments", body)
+
+    assert answer.status == 200
+    assert api.get("/environments/abc").status == 404
+
+
+def test_other_methods_are_refused_as_a_problem(api: CheckedApi) -> None:
+    answer = super(CheckedApi, api).request("PATCH", "/environments/abc", {})
+
+    assert answer.status == 405
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.body["status"] == 405
