@@ -5,6 +5,10 @@ the whole fleet in `chalicelib/fleet.py`.
 """
 
 import os
+import sys
+
+# Chalice imports the app to package it, and would pack the bytecode that this leaves behind.
+sys.dont_write_bytecode = True
 
 from chalice.app import Chalice, CloudWatchEvent
 

@@ -13,6 +13,7 @@ lost is recognised when botocore sends it again. A lease runs out by itself.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -33,6 +34,10 @@ _READS = ("get_item", "query")
 REPORTS_KEPT = 30
 _PART = 350_000
 """Bytes per item: DynamoDB's limit is 400 KB, names of attributes included."""
+
+
+_MAKING_TABLE = Lock()
+"""Of many first requests at once, one makes the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +278,8 @@ class Store:
         """Make the table if it is missing, and turn on point-in-time recovery if it is off."""
         doing = f"making table {self._table}"
         try:
-            self._make_table()
+            with _MAKING_TABLE:
+                self._make_table()
             self._ensure_recovery()
         except (ClientError, BotoCoreError, WaiterError) as error:
             raise errors.translated(error, doing) from error

@@ -1,4 +1,4 @@
-"""docs/operations.md: its policies, its requests and its commands are right."""
+"""The README on operating Trivet: its policies, its requests and its commands are right."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from tools.child import REPOSITORY
 from tools.local_http import HOST
 
 DOCS = REPOSITORY / "docs"
-OPERATIONS = (DOCS / "operations.md").read_text()
+OPERATIONS = (REPOSITORY / "README.md").read_text()
 API = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod"
 KEY_ID, SECRET, TOKEN = "AKIAEXAMPLE", "a-secret", "a-session-token"
 VARIABLES = {
@@ -178,7 +178,7 @@ GLOBAL_OPTIONS = {"output", "query"}
 
 
 def aws_commands() -> Iterator[list[str]]:
-    for file in sorted(DOCS.glob("*.md")):
+    for file in (REPOSITORY / "README.md", *sorted(DOCS.glob("*.md"))):
         for block in blocks(file.read_text(), "sh"):
             for line in block.replace("\\\n", " ").splitlines():
                 if line.strip().startswith("aws "):

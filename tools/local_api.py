@@ -47,7 +47,10 @@ def local_api(
 def serve_chalice() -> None:
     """Run the `chalice` command with `sys.argv`; the entry point of the child."""
     from chalice.cli import main
+    from chalice.local import ThreadedHTTPServer
 
+    # Python's five would have the kernel reset some of many connections that come at once.
+    ThreadedHTTPServer.request_queue_size = 128
     logging.getLogger("botocore").setLevel(logging.WARNING)
     sys.exit(main())
 
