@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Literal
 
+import msgspec
+
 from chalicelib import compare, errors, events, operation, read, telemetry
 from chalicelib.aws import Account
 from chalicelib.errors import Busy, OutOfTime, TrivetError
@@ -132,6 +134,25 @@ def run(
         aws_calls=dict(sorted(current.calls.items())),
         environments=findings,
     )
+
+
+def keep(provisioner: Provisioner, report: DriftReport) -> bytes:
+    """Keep a report in the table, and return it as JSON.
+
+    Raises:
+        TrivetError: the report of a scheduled run could not be kept: nobody else has it.
+    """
+    encoded = msgspec.json.encode(report)
+    try:
+        with operation.closing():
+            provisioner.store.add_report(report.id, report.finished_at, encoded)
+    except TrivetError as error:
+        # It is the one account of what was undone: the log and whoever asked get it all the same.
+        reason = {"reason": str(error), "report": encoded.decode()}
+        telemetry.LOGGER.error("drift report not kept", extra=reason)
+        if report.trigger == "schedule":
+            raise
+    return encoded
 
 
 def tell(account: Account, findings: Sequence[Finding]) -> None:

@@ -4,9 +4,7 @@ import msgspec
 from chalice.app import CloudWatchEvent
 
 from chalicelib import events, fleet, operation, telemetry, templates
-from chalicelib.api import drift_runs
 from chalicelib.api.endpoints import provisioner, seconds_left
-from chalicelib.api.environments import changes
 from chalicelib.aws import LAST_CALL_TIMEOUT
 from chalicelib.errors import Busy, TrivetError
 from chalicelib.fleet import Finding
@@ -24,7 +22,8 @@ def drift_run(event: CloudWatchEvent) -> None:
         TrivetError: the fleet could not be read; Lambda counts the invocation as failed.
     """
     try:
-        drift_runs.run(_operation(event), "schedule", apply=True)
+        work = provisioner(_operation(event))
+        fleet.keep(work, fleet.run(work, "schedule", repair=True))
     except Busy as error:
         telemetry.LOGGER.warning("drift run skipped", extra={"reason": str(error)})
     finally:
@@ -61,7 +60,7 @@ def iam_change(event: CloudWatchEvent) -> None:
                 extra={
                     "environment": name,
                     "event": event.detail.get("eventID"),
-                    "changes": msgspec.to_builtins(changes(result.changes)),
+                    "changes": msgspec.to_builtins(result.changes),
                 },
             )
             _tell(work, Finding(name, "repaired", result.changes))

@@ -180,7 +180,7 @@ class Change:
     """One difference, and at the same time what puts it right.
 
     `expected` and `actual` carry whole values (a document, an ARN, a map of tags), so that
-    what a repair removed can be read back from its report.
+    what a repair removed can be read back from its report. The API shows it as it is.
     """
 
     kind: ChangeKind

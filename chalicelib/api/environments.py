@@ -1,7 +1,6 @@
 """The routes of environments."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Any
 
 import msgspec
 from chalice.app import Blueprint
@@ -9,7 +8,6 @@ from chalice.app import Blueprint
 from chalicelib.api import schemas
 from chalicelib.api.endpoints import Answer, Call, endpoint, provisioner
 from chalicelib.errors import FieldError, Invalid
-from chalicelib.model import Change
 from chalicelib.provisioner import Provisioner, Result
 from chalicelib.records import Declaration, Environment
 
@@ -82,7 +80,7 @@ def get_environment(call: Call, name: str) -> Answer:
 def get_drift(call: Call, name: str) -> Answer:
     """Show what differs from the templates; changes nothing."""
     found = provisioner(call.operation).drift(name).all
-    return Answer(schemas.Drift(name, not found, changes(found)))
+    return Answer(schemas.Drift(name, not found, found))
 
 
 @endpoint(
@@ -125,15 +123,6 @@ def delete_environment(call: Call, name: str) -> Answer:
     return Answer(schemas.Deleted(name, provisioner(call.operation).delete(name)))
 
 
-def changes(given: Any) -> list[schemas.Change]:
-    """Return changes as the API shows them."""
-    return [_change(change) for change in given]
-
-
-def _change(change: Change) -> schemas.Change:
-    return schemas.Change(change.kind, change.role, change.resource, change.expected, change.actual)
-
-
 def _provision(call: Call, name: str) -> Answer:
     body = call.body
     declaration = Declaration(
@@ -149,7 +138,7 @@ def _provision(call: Call, name: str) -> Answer:
 
 def _environment(work: Provisioner, result: Result) -> Answer:
     summary = msgspec.structs.asdict(_summary(work, result.environment))
-    document = schemas.Environment(**summary, changes=changes(result.changes))
+    document = schemas.Environment(**summary, changes=result.changes)
     return Answer(document, 201 if result.created else 200)
 
 

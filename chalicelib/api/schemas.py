@@ -1,11 +1,13 @@
 """The shapes of requests and answers. Validation and the OpenAPI document both come from here."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from chalicelib import model
+from chalicelib.model import Change
 from chalicelib.records import Check, SmokeTestStatus, Status
 from chalicelib.templates import NAME_MIN_LENGTH, NAME_PATTERN
 
@@ -85,16 +87,6 @@ class ListQuery(Struct, frozen=True, forbid_unknown_fields=True):
     cursor: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
-class Change(Struct, frozen=True):
-    """One difference, or what was done about it; whole values, `null` where there is none."""
-
-    kind: model.ChangeKind
-    role: str
-    resource: str
-    expected: Any
-    actual: Any
-
-
 class RoleName(Struct, frozen=True):
     """A role's name and ARN."""
 
@@ -134,7 +126,7 @@ class EnvironmentSummary(Struct, frozen=True, kw_only=True):
 class Environment(EnvironmentSummary, frozen=True, kw_only=True):
     """An environment, and what the call changed in it."""
 
-    changes: list[Change]
+    changes: Sequence[Change]
 
 
 class EnvironmentPage(Struct, frozen=True):
@@ -149,7 +141,7 @@ class Drift(Struct, frozen=True):
 
     name: str
     in_sync: bool
-    changes: list[Change]
+    changes: Sequence[Change]
 
 
 class Deleted(Struct, frozen=True):
@@ -157,33 +149,6 @@ class Deleted(Struct, frozen=True):
 
     name: str
     deleted: list[str]
-
-
-class DriftedEnvironment(Struct, frozen=True):
-    """An environment that a drift run did not find in sync."""
-
-    name: str
-    outcome: Literal["repaired", "drifted", "failed"]
-    changes: list[Change]
-    error: str | None
-
-
-class DriftReport(Struct, frozen=True):
-    """What a drift run found and did."""
-
-    id: str
-    trigger: Literal["schedule", "request"]
-    applied: bool
-    started_at: str
-    finished_at: str
-    checked: int
-    in_sync: int
-    drifted: int
-    repaired: int
-    failed: int
-    not_reached: list[str]
-    aws_calls: dict[str, int]
-    environments: list[DriftedEnvironment]
 
 
 class Health(Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""Drift: made on purpose, behind Trivet's back, then found, reported and put back."""

@@ -1,0 +1,134 @@
+"""Reports kept: the newest is given, the last thirty stay, large ones are in parts and whole."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from chalicelib.errors import TrivetError
+from tests.conftest import NAME
+from tests.faults.faults import KillAt, Killed, refusing
+from tests.faults.wire import Call
+from tests.faults.world import World
+
+from .drifts import OPEN, Target
+from .support import (
+    CLIENT,
+    invoke,
+    latest,
+    only,
+    provision,
+    requested_run,
+    scheduled_event,
+    scheduled_run,
+)
+
+TABLE = "trivet-local"
+LARGEST_ITEM = 400_000
+
+
+@pytest.fixture
+def large(world: World, iam: Any) -> None:
+    """An environment of which every report has more than a megabyte, since extras stay."""
+    provision(world, NAME, on_extras="report")
+    for number in range(3):
+        # moto takes inline policies of any size.
+        statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Sid": "x" * 400_000}
+        iam.put_role_policy(
+            RoleName=Target(NAME, "notebook").role,
+            PolicyName=f"large-{number}",
+            PolicyDocument=json.dumps(OPEN | {"Statement": [statement]}),
+        )
+
+
+def rows(dynamodb: Any) -> Counter[str]:
+    """Return how many rows of reports there are, by the first part of their key."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=TABLE)
+    keys = [row["pk"]["S"] for page in pages for row in page["Items"]]
+    return Counter(key for key in keys if key.startswith("drift-run"))
+
+
+def test_the_last_thirty_are_kept_whoever_asked_for_them(world: World, dynamodb: Any) -> None:
+    for number in range(32):
+        report = requested_run(world) if number % 2 else scheduled_run(world)
+        assert latest(world) == report
+    kept = rows(dynamodb)
+    assert kept.pop("drift-run") == 30
+    assert list(kept.values()) == [1] * 30
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_report_is_kept_in_parts_and_given_whole(world: World, dynamodb: Any) -> None:
+    report = requested_run(world)
+
+    assert len(json.dumps(report)) > 3 * LARGEST_ITEM
+    assert latest(world) == report
+    assert [change["actual"]["name"] for change in only(report)["changes"]] == [
+        f"large-{number}" for number in range(3)
+    ]
+    kept = rows(dynamodb)
+    assert kept.pop("drift-run") == 1
+    assert kept.keys() == {f"drift-run#{report['id']}"}
+    assert sum(kept.values()) >= 4
+
+    world.request("DELETE", f"/environments/{NAME}")
+    for _ in range(30):
+        requested_run(world)
+    kept = rows(dynamodb)
+    assert kept.pop("drift-run") == 30
+    assert f"drift-run#{report['id']}" not in kept
+    assert len(kept) == 30
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("row", [1, 2, 4, 5])
+def test_a_half_written_report_is_never_given(world: World, row: int) -> None:
+    """The rows are the head, four parts, and the head that says how many."""
+    whole = requested_run(world)
+    world.clock.sleep(1)
+
+    killed = KillAt(("PutItem", row), after=True)
+    with pytest.raises(Killed), world.wire.with_faults(killed):
+        world.request("POST", "/drift-runs")
+    assert latest(world) == whole
+
+    world.clock.sleep(60)
+    after = requested_run(world)
+    assert latest(world) == after
+
+
+def keeping_a_report(call: Call) -> bool:
+    item = call.parameters.get("Item", {})
+    return call.action == "PutItem" and item["pk"]["S"].startswith("drift-run")
+
+
+def test_who_asked_gets_the_report_even_if_it_cannot_be_kept(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    provision(world, NAME)
+    iam = Target(NAME, "notebook").iam
+    iam.put_role_policy(
+        RoleName=Target(NAME, "notebook").role,
+        PolicyName="theirs",
+        PolicyDocument=json.dumps(OPEN),
+    )
+
+    with world.wire.with_faults(refusing(keeping_a_report, "AccessDeniedException", "no")):
+        report = requested_run(world)
+    assert only(report)["changes"][0]["actual"] == {"name": "theirs", "document": OPEN}
+    assert world.request("GET", "/drift-runs/latest").status == 404
+    [line] = [each for each in caplog.records if each.message == "drift report not kept"]
+    assert json.loads(vars(line)["report"]) == report
+
+
+def test_the_schedule_fails_aloud_where_its_report_cannot_be_kept(world: World) -> None:
+    refused = refusing(keeping_a_report, "AccessDeniedException", "no")
+    with world.wire.with_faults(refused), pytest.raises(TrivetError, match="keeping drift report"):
+        invoke("drift_run", scheduled_event())
+
+
+def test_the_scheduled_handler_is_invoked_as_eventbridge_does() -> None:
+    event = scheduled_event()
+    assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
+    assert CLIENT._app.handler_map.keys() >= {"drift_run", "iam_change"}
