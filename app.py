@@ -7,8 +7,10 @@ the whole fleet in `chalicelib/fleet.py`.
 import os
 import sys
 
-# Chalice imports the app to package it, and would pack the bytecode that this leaves behind.
-sys.dont_write_bytecode = True
+if "chalice.cli" in sys.modules:
+    # `chalice package` imports the app, and would pack the bytecode that this leaves behind. All
+    # others start a fifth faster with the bytecode of the last start.
+    sys.dont_write_bytecode = True
 
 from chalice.app import Chalice, CloudWatchEvent
 

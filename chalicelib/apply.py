@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import documents, errors, operation, telemetry
 from chalicelib.aws import Account
-from chalicelib.errors import NotAssumable, Rejected, Stale, TrivetError
+from chalicelib.errors import Conflict, NotAssumable, Rejected, Stale, TrivetError
 from chalicelib.model import ENVIRONMENT_TAG, Change, Desired, ManagedPolicy, Role
 from chalicelib.read import found, policy_head, role_head, tags_of
 
@@ -255,9 +255,11 @@ def _one(  # noqa: C901 - one case per kind of change
 
 def _create_role(account: Account, role: Role, applied: Applied) -> None:
     boundary = role.permissions_boundary
-    _fresh(role.name)
-    try:
-        answer = account.iam.create_role(
+    _create(
+        f"creating role {role.name}",
+        role,
+        applied,
+        lambda: account.iam.create_role(
             RoleName=role.name,
             Path="/",
             Description=role.description,
@@ -265,48 +267,68 @@ def _create_role(account: Account, role: Role, applied: Applied) -> None:
             AssumeRolePolicyDocument=documents.minified(role.trust_policy),
             Tags=_tags(role.tags),
             **({} if boundary is None else {"PermissionsBoundary": boundary}),
-        )
-        applied.unique_ids[role.arn] = answer["Role"]["RoleId"]
-    except (ClientError, BotoCoreError) as error:
-        head = _made_unheard(error, lambda: role_head(account, role.name), role.tags)
-        if head is None:
-            raise errors.translated(error, f"creating role {role.name}") from error
-        applied.unique_ids[role.arn] = head["RoleId"]
-        applied.look_again = True
+        )["Role"]["RoleId"],
+        lambda: _id_and_tags(role_head(account, role.name), "RoleId"),
+    )
 
 
 def _create_policy(account: Account, policy: ManagedPolicy, applied: Applied) -> None:
-    _fresh(policy.arn)
-    try:
-        answer = account.iam.create_policy(
+    _create(
+        f"creating policy {policy.name}",
+        policy,
+        applied,
+        lambda: account.iam.create_policy(
             PolicyName=policy.name,
             Path="/",
             Description=policy.description,
             PolicyDocument=documents.minified(policy.document),
             Tags=_tags(policy.tags),
-        )
-        applied.unique_ids[policy.arn] = answer["Policy"]["PolicyId"]
-    except (ClientError, BotoCoreError) as error:
-        head = _made_unheard(error, lambda: policy_head(account, policy.arn), policy.tags)
-        if head is None:
-            raise errors.translated(error, f"creating policy {policy.name}") from error
-        applied.unique_ids[policy.arn] = head["PolicyId"]
-        applied.look_again = True
+        )["Policy"]["PolicyId"],
+        lambda: _id_and_tags(policy_head(account, policy.arn), "PolicyId"),
+    )
 
 
-def _made_unheard(
-    error: Exception, read: Callable[[], Any], tags: Mapping[str, str]
-) -> dict[str, Any] | None:
-    """Return what exists already, if it carries the environment's tag.
+def _create(
+    doing: str,
+    wanted: Role | ManagedPolicy,
+    applied: Applied,
+    create: Callable[[], str],
+    read: Callable[[], tuple[str, Mapping[str, str]] | None],
+) -> None:
+    """Create a role or policy, or find that it was created already and not heard of.
 
     A lost answer to a creation that took effect looks just like someone else's resource when
     the SDK sends it again: the tags tell them apart.
+
+    Args:
+        create: creates it, and returns its unique id.
+        read: returns unique id and tags of what has its name, `None` where IAM shows nothing.
+
+    Raises:
+        Conflict: something that IAM does not show under this very name is in the way.
+        TrivetError: it was not created; `Stale` where it is someone else's.
     """
-    if errors.code_of(error) not in errors.EXISTS:
-        return None
-    head: dict[str, Any] | None = read()
-    ours = head is not None and tags_of(head.get("Tags")).get(ENVIRONMENT_TAG)
-    return head if ours == tags[ENVIRONMENT_TAG] else None
+    _fresh(wanted.name)
+    _fresh(wanted.arn)
+    try:
+        applied.unique_ids[wanted.arn] = create()
+        return
+    except (ClientError, BotoCoreError) as error:
+        there = read() if errors.code_of(error) in errors.EXISTS else ("", {})
+        if there is None:
+            raise Conflict(
+                f"IAM says that {wanted.arn} exists, and shows none, found when {doing}. Its name "
+                "may differ in case, or it may be at another path. Remove or rename what is in "
+                "the way, then call again."
+            ) from error
+        if there[1].get(ENVIRONMENT_TAG) != wanted.tags[ENVIRONMENT_TAG]:
+            raise errors.translated(error, doing) from error
+        applied.unique_ids[wanted.arn] = there[0]
+        applied.look_again = True
+
+
+def _id_and_tags(head: Any, id_key: str) -> tuple[str, Mapping[str, str]] | None:
+    return None if head is None else (head[id_key], tags_of(head.get("Tags")))
 
 
 def _attach(account: Account, role: str, policy: str) -> None:
