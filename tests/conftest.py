@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from chalice.test import Client
-from moto import mock_aws
 
 from app import app
-from chalicelib import aws
+from tests.memory import account_in_memory
 
 ROOT = Path(__file__).parent.parent
 NAME = "datalake-consumer-dev"
@@ -96,45 +94,13 @@ class Api:
 
 
 @pytest.fixture
-def region() -> str:
-    """The region; tests override it with `@pytest.mark.parametrize("region", [...])`."""
-    return "us-east-1"
-
-
-@pytest.fixture
-def cloud(region: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty AWS account in memory, with Step Functions executions that really run."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
-    aws.own_account.cache_clear()
-    with mock_aws(
-        config={
-            "stepfunctions": {"execute_state_machine": True},
-            "iam": {"load_aws_managed_policies": True},
-        }
-    ):
+def cloud() -> Iterator[None]:
+    """An empty AWS account in memory."""
+    with account_in_memory():
         yield
-    aws.own_account.cache_clear()
 
 
 @pytest.fixture
 def api(cloud: None) -> Api:
     """The API over an empty account."""
     return Api()
-
-
-@pytest.fixture
-def iam(cloud: None) -> Any:
-    """IAM behind Trivet's back."""
-    return boto3.client("iam")
-
-
-@pytest.fixture
-def states(cloud: None) -> Any:
-    """Step Functions behind Trivet's back."""
-    return boto3.client("stepfunctions")
-
-
-@pytest.fixture
-def dynamodb(cloud: None) -> Any:
-    """DynamoDB behind Trivet's back."""
-    return boto3.client("dynamodb")

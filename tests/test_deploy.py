@@ -15,9 +15,9 @@ from typing import Any
 
 import boto3
 import pytest
-from packaged import chalice, copy_project, invoke, request_event, unpack
 
 from chalicelib import events
+from tests.packaged import chalice, copy_project, invoke, request_event, unpack
 from tools.child import REPOSITORY
 from tools.embedded_aws import EmbeddedAws, embedded_aws
 

@@ -19,10 +19,10 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from iam.authorization import AuthorizationRequest
-from iam.simulator import simulate
 
 from chalicelib import telemetry
+from tests.iam.authorization import AuthorizationRequest
+from tests.iam.simulator import simulate
 from tools.child import REPOSITORY
 from tools.local_http import HOST
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
 from chalice.utils import UI, OSUtils
-from packaged import copy_project, invoke, package, request_event, unpack
-from shared import made_once
 
 from chalicelib.api.endpoints import ENDPOINTS
+from tests.packaged import copy_project, invoke, package, request_event, unpack
+from tests.shared import made_once
 from tools import check_package
 from tools.child import REPOSITORY
 from tools.embedded_aws import embedded_aws

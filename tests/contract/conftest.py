@@ -5,17 +5,13 @@ import itertools
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import RLock
 from typing import Any
-from unittest.mock import patch
 
 import boto3
 import pytest
-from moto import mock_aws
-from moto.core.botocore_stubber import BotocoreStubber
 
-from chalicelib import aws, operation, telemetry
+from chalicelib import operation, telemetry
+from tests.memory import account_in_memory
 
 from .support import CheckedApi, FakeClock, client
 
@@ -28,38 +24,15 @@ def region() -> str:
     return "us-east-1"
 
 
-@contextmanager
-def _one_call_at_a_time() -> Iterator[None]:
-    """Have moto work on one call at a time: its dictionaries are not made for threads."""
-    lock, process = RLock(), BotocoreStubber.process_request
-
-    def locked(stubber: Any, request: Any) -> Any:
-        with lock:
-            return process(stubber, request)
-
-    with patch.object(BotocoreStubber, "process_request", locked):
-        yield
-
-
 @pytest.fixture(scope="module")
 def cloud(region: str) -> Iterator[None]:
-    """An AWS account in memory, with Step Functions executions that really run."""
+    """An AWS account in memory."""
     before = os.environ["AWS_DEFAULT_REGION"]
     os.environ["AWS_DEFAULT_REGION"] = region
     boto3.DEFAULT_SESSION = None
     client.cache_clear()
-    aws.own_account.cache_clear()
-    with (
-        mock_aws(
-            config={
-                "stepfunctions": {"execute_state_machine": True},
-                "iam": {"load_aws_managed_policies": True},
-            }
-        ),
-        _one_call_at_a_time(),
-    ):
+    with account_in_memory():
         yield
-    aws.own_account.cache_clear()
     boto3.DEFAULT_SESSION = None
     os.environ["AWS_DEFAULT_REGION"] = before
 

@@ -13,11 +13,11 @@ import boto3
 import jsonschema  # type: ignore[import-untyped]
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from conftest import Answer, Api
 
 from app import app
 from chalicelib.api import openapi
 from chalicelib.api.endpoints import ENDPOINTS
+from tests.conftest import Answer, Api
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 
 from chalicelib import templates
 from chalicelib.api import openapi
+from tests.conftest import ROOT
 
 from .support import CheckedApi, account_holds, role_holds
 

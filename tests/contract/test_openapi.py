@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from chalice.app import IAMAuthorizer
 from chalice.deploy.swagger import SwaggerGenerator
-from conftest import ROOT
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
+from tests.conftest import ROOT
 
 from .support import CheckedApi
 

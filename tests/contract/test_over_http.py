@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import ROOT, Answer
 
+from tests.conftest import ROOT, Answer
 from tools.embedded_aws import EmbeddedAws, embedded_aws
 from tools.local_api import local_api
 from tools.local_http import HOST, free_port, send

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 
 from chalicelib import smoke_test, templates
 from chalicelib.model import Place
+from tests.conftest import ROOT
 
 from .support import CheckedApi, FakeClock, Handler, aws_calls, refusing
 

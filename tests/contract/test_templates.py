@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib import documents, templates
 from chalicelib.model import Place
 from chalicelib.templates import TemplateError
+from tests.conftest import ROOT
 
 HERE = Place("123456789012", "aws", "us-east-1")
 

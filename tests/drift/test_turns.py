@@ -26,7 +26,7 @@ from .support import (
     writes,
 )
 
-BULK = ("GetAccountAuthorizationDetails", 1)
+BULK = "GetAccountAuthorizationDetails"
 
 
 def meanwhile(action: str, do: Callable[[], None]) -> Fault:
@@ -50,7 +50,7 @@ def test_the_second_of_two_runs_is_refused_until_the_first_has_ended(world: Worl
     refused: list[Answer] = []
 
     with world.wire.with_faults(
-        meanwhile(BULK[0], lambda: refused.append(world.request("POST", "/drift-runs")))
+        meanwhile(BULK, lambda: refused.append(world.request("POST", "/drift-runs")))
     ):
         requested_run(world)
 
@@ -68,7 +68,7 @@ def test_the_schedule_skips_its_turn_and_logs_it(
     def on_schedule() -> None:
         invoke("drift_run", scheduled_event())
 
-    with calls(world) as made, world.wire.with_faults(meanwhile(BULK[0], on_schedule)):
+    with calls(world) as made, world.wire.with_faults(meanwhile(BULK, on_schedule)):
         report = requested_run(world)
 
     skipped = [call for call in made if call.operation != report["id"]]
@@ -81,7 +81,10 @@ def test_the_schedule_skips_its_turn_and_logs_it(
 def test_the_lease_of_a_run_that_died_runs_out(world: World) -> None:
     provision(world, NAME)
     named("tag_added").on(NAME, "notebook")
-    with pytest.raises(Killed), world.wire.with_faults(KillAt(BULK, after=True)):
+    with (
+        pytest.raises(Killed),
+        world.wire.with_faults(KillAt((f"{BULK} Role LocalManagedPolicy", 1), after=True)),
+    ):
         world.request("POST", "/drift-runs")
 
     refused = world.request("POST", "/drift-runs")
@@ -127,7 +130,7 @@ def test_an_environment_that_changed_since_it_was_read_is_left_to_the_next_run(
         answer = world.request("PUT", f"/environments/{NAME}", {"tags": {"team": "new"}, "wait": 0})
         assert answer.status == 200
 
-    with world.wire.with_faults(meanwhile(BULK[0], put)):
+    with world.wire.with_faults(meanwhile(BULK, put)):
         finding = only(requested_run(world))
     assert finding["outcome"] == "drifted"
     assert "Another call" in finding["error"]
@@ -227,7 +230,7 @@ def test_a_run_that_could_not_read_the_account_does_not_lose_its_place(
         assert requested_run(world)["not_reached"][0] == fleet[3]
 
         def bulk(call: Call) -> bool:
-            return call.action == BULK[0]
+            return call.action == BULK
 
         with world.wire.with_faults(refusing(bulk, "AccessDenied", "no")):
             assert world.request("POST", "/drift-runs").status == 502

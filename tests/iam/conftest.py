@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from shared import made_once
+
+from tests.shared import made_once
 
 from .recorder import RecordedCall
 from .scenario import recorded_calls

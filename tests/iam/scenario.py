@@ -18,13 +18,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from chalice.local import LambdaContext
-from conftest import Api
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
 
 from app import app
 from chalicelib import aws, store
+from tests.conftest import Api
 
 from .recorder import RecordedCall, Recorder, recording
 

@@ -1,0 +1,60 @@
+"""The process killed at every single AWS call, before and after it took effect."""
+
+import pytest
+
+from . import holdings
+from .conftest import Scenario
+from .faults import KillAt, Killed
+from .situations import CONFLICT, INVALID, POST, SITUATIONS, Situation
+from .world import fresh
+
+_PARTS = 4
+"""Parts that a sweep is done in, each a test, so that they run side by side."""
+
+Point = tuple[tuple[str, int], bool]
+
+
+def _points(situation: Situation) -> list[Point]:
+    """Return every call of the undisturbed operation, before and after it took effect."""
+    keys = sorted({call.key for call in situation.undisturbed().calls})
+    return [(key, after) for key in keys for after in (False, True)]
+
+
+def _killed(situation: Situation, point: Point) -> None:
+    """Kill an operation at one point, ask for the same again, and look at the account."""
+    undisturbed = situation.undisturbed()
+    with fresh() as world:
+        situation.prepare(world)
+        world.wire.faults.insert(0, KillAt(*point))
+        with pytest.raises(Killed):
+            situation.request(world)
+        answers = situation.settle(world)
+        assert len(answers) <= 2, f"Retry-After was not long enough: {answers}"
+        world.finish()
+        assert holdings.everything() == undisturbed.state
+        assert holdings.executions() >= undisturbed.executions, "the smoke test was not run"
+
+
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_provisioning_killed_at_any_call(part: int, scenario: Scenario) -> None:
+    for point in _points(POST)[part::_PARTS]:
+        with scenario(point=point):
+            _killed(POST, point)
+
+
+@pytest.mark.parametrize("situation", [CONFLICT, INVALID], ids=lambda each: each.name)
+def test_a_refused_environment_killed_is_not_recorded(
+    situation: Situation, scenario: Scenario
+) -> None:
+    written = [call for call in situation.undisturbed().calls if call.service == "DynamoDB"]
+    for point in [(call.key, after) for call in written for after in (False, True)]:
+        with scenario(point=point):
+            _killed(situation, point)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda each: each.name)
+def test_any_operation_killed_at_any_call(situation: Situation, scenario: Scenario) -> None:
+    for point in _points(situation):
+        with scenario(point=point):
+            _killed(situation, point)

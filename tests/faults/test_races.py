@@ -1,0 +1,134 @@
+"""Many calls at once: on one environment, on many, on the fleet."""
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from chalicelib import telemetry
+from tests.conftest import NAME, Answer
+
+from . import holdings
+from .faults import Gate, OneChangeAtATime
+from .situations import DELETE, DRIFT_RUN, ENVIRONMENT, POST
+from .world import World, fresh
+
+MANY_AT_ONCE = 20
+
+
+def _busy(answer: Answer) -> bool:
+    return answer.status == 409 and answer.body["type"].endswith(":busy")
+
+
+def _post(world: World, name: str = NAME) -> Answer:
+    return world.provision(name=name)
+
+
+def test_of_equal_requests_at_once_one_makes_the_environment() -> None:
+    undisturbed = POST.undisturbed()
+    with fresh() as world:
+        one_at_a_time = OneChangeAtATime()
+        with world.wire.with_faults(one_at_a_time):
+            answers = world.at_once(*[partial(_post, world)] * MANY_AT_ONCE)
+        assert [answer.status for answer in answers].count(201) == 1
+        assert all(answer.status in (200, 201) or _busy(answer) for answer in answers)
+        assert one_at_a_time.overlaps == []
+        assert holdings.executions() == 1
+        world.finish()
+        assert holdings.everything() == undisturbed.state
+
+
+def test_different_requests_at_once_do_not_disturb_each_other() -> None:
+    names = [f"lake-{number:02}" for number in range(MANY_AT_ONCE)]
+    with fresh() as world:
+        answers = world.at_once(*[partial(_post, world, name) for name in names])
+        assert [answer.status for answer in answers] == [201] * MANY_AT_ONCE
+        for name in names:
+            assert world.finish(name)["smoke_test"]["status"] == "succeeded"
+            assert world.request("GET", f"/environments/{name}/drift").body["in_sync"]
+        held = holdings.everything()
+        assert len(held["roles"]) == 3 * MANY_AT_ONCE
+        assert len(held["policies"]) == 2 * MANY_AT_ONCE
+        assert held["leases"] == []
+
+
+def test_provisioning_racing_deletion_racing_a_drift_run() -> None:
+    undisturbed, empty = POST.undisturbed(), DELETE.undisturbed()
+    with fresh() as world:
+        one_at_a_time = OneChangeAtATime()
+        with world.wire.with_faults(one_at_a_time):
+            for _ in range(5):
+                posted, deleted, again, run, other_run = world.at_once(
+                    partial(_post, world),
+                    partial(DELETE.request, world),
+                    partial(_post, world),
+                    partial(DRIFT_RUN.request, world),
+                    partial(DRIFT_RUN.request, world),
+                )
+                for answer in (posted, again):
+                    assert answer.status in (200, 201) or _busy(answer), answer
+                assert deleted.status in (200, 404) or _busy(deleted), deleted
+                for answer in (run, other_run):
+                    assert answer.status == 200 or _busy(answer), answer
+        assert one_at_a_time.overlaps == []
+        world.settle(partial(_post, world))
+        world.finish()
+        assert holdings.everything() == undisturbed.state
+        DELETE.settle(world)
+        assert holdings.everything() == empty.state
+
+
+def test_the_lease_of_another_call_says_how_long_to_wait(world: World) -> None:
+    gate = Gate(lambda call: call.action == "CreateRole")
+
+    def second() -> Answer:
+        gate.wait()
+        answers = [world.provision(), world.request("DELETE", ENVIRONMENT)]
+        answers += [world.request("POST", f"{ENVIRONMENT}/reapply")]
+        gate.open()
+        assert all(_busy(answer) for answer in answers), answers
+        return answers[0]
+
+    with world.wire.with_faults(gate):
+        first, refused = world.at_once(partial(_post, world), second)
+    assert first.status == 201
+    assert 0 < int(refused.headers["retry-after"]) <= 29
+
+
+def test_of_two_drift_runs_the_second_is_told_so(world: World) -> None:
+    DRIFT_RUN.prepare(world)
+    gate = Gate(lambda call: call.action == "GetAccountAuthorizationDetails")
+
+    def second() -> Answer:
+        gate.wait()
+        answer = DRIFT_RUN.request(world)
+        gate.open()
+        return answer
+
+    with world.wire.with_faults(gate):
+        first, refused = world.at_once(partial(DRIFT_RUN.request, world), second)
+    assert first.status == 200
+    assert _busy(refused)
+    assert 0 < int(refused.headers["retry-after"]) <= 29
+
+
+def test_metrics_of_many_threads_are_all_written(capsys: pytest.CaptureFixture[str]) -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def count() -> None:
+        for number in range(200):
+            telemetry.count(f"Metric{number % 7}")
+            telemetry.flush()
+
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            for each in [threads.submit(count) for _ in range(8)]:
+                each.result()
+    finally:
+        sys.setswitchinterval(interval)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    values = [line[key] for line in lines for key in line if key.startswith("Metric")]
+    assert sum(len(each) for each in values) == 8 * 200

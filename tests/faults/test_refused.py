@@ -1,0 +1,147 @@
+"""What AWS refuses: quotas, permissions, documents. Every call of the recorded sequence in turn."""
+
+from collections.abc import Callable
+
+import pytest
+
+from . import holdings
+from .conftest import Scenario
+from .faults import refusing
+from .situations import (
+    DELETE,
+    DRIFT_RUN,
+    ENVIRONMENT,
+    POST,
+    POST_AND_WAIT,
+    PUT,
+    REAPPLY,
+    SMOKE_TEST,
+    WORKFLOW_POLICY,
+    Situation,
+    Undisturbed,
+)
+from .wire import Call
+from .world import World, fresh
+
+_PREFIXES = {
+    "IAM": "iam",
+    "STS": "sts",
+    "DynamoDB": "dynamodb",
+    "SFN": "states",
+    "EventBridge": "events",
+}
+
+
+def _actions(situation: Situation) -> list[str]:
+    return sorted({call.action for call in situation.undisturbed().calls})
+
+
+def _denied(situation: Situation, action: str) -> None:
+    """Deny one action, then grant it, and look at the account."""
+    denied = "User: arn:aws:sts::123456789012:assumed-role/trivet is not authorized to perform: "
+    [service, *_] = [c.service for c in situation.undisturbed().calls if c.action == action]
+    code = "AccessDenied" if service in ("IAM", "STS") else "AccessDeniedException"
+    named = f"{_PREFIXES[service]}:{action}"
+    with fresh() as world:
+        situation.prepare(world)
+        fault = refusing(lambda call: call.action == action, code, f"{denied}{named} on resource")
+        with world.wire.with_faults(fault):
+            answer = situation.request(world)
+        if answer.status == 200 and situation is DRIFT_RUN:
+            said = [each["error"] for each in answer.body["environments"]]
+            assert action == "PutEvents" or named in str(said), answer
+        else:
+            assert answer.status == 502, answer
+            assert named in answer.body["detail"], answer
+        situation.settle(world)
+        world.finish()
+        assert holdings.everything() == situation.undisturbed().state
+
+
+@pytest.mark.parametrize("situation", [POST], ids=lambda each: each.name)
+def test_any_action_denied(situation: Situation, scenario: Scenario) -> None:
+    for action in _actions(situation):
+        with scenario(action=action):
+            _denied(situation, action)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "situation",
+    [POST_AND_WAIT, PUT, REAPPLY, DRIFT_RUN, DELETE, SMOKE_TEST],
+    ids=lambda each: each.name,
+)
+def test_any_action_of_any_operation_denied(situation: Situation, scenario: Scenario) -> None:
+    for action in _actions(situation):
+        with scenario(action=action):
+            _denied(situation, action)
+
+
+QUOTAS = {
+    "CreateRole": "Cannot exceed quota for RolesPerAccount: 1000",
+    "CreatePolicy": "Cannot exceed quota for PoliciesPerAccount: 1500",
+    "AttachRolePolicy": "Cannot exceed quota for PoliciesPerRole: 10",
+    "PutRolePolicy": "Maximum policy size of 10240 bytes exceeded for role",
+    "CreateStateMachine": "Cannot exceed quota for state machines: 10000",
+}
+
+
+@pytest.mark.parametrize("action", QUOTAS)
+def test_a_quota_is_named_with_what_is_left_to_do(
+    undisturbed: Undisturbed, world: World, action: str
+) -> None:
+    code = "LimitExceeded" if action != "CreateStateMachine" else "StateMachineLimitExceeded"
+    with world.wire.with_faults(refusing(_is(action), code, QUOTAS[action])):
+        answer = world.provision()
+    assert answer.status == 409
+    assert answer.body["type"] == "urn:trivet:problem:quota-reached"
+    assert QUOTAS[action] in answer.body["detail"]
+    assert "Left to do: " in answer.body["detail"]
+    assert world.request("GET", ENVIRONMENT).body["status"] == "incomplete"
+    assert holdings.everything()["leases"] == []
+    assert world.provision().status == 200
+    world.finish()
+    assert holdings.everything() == undisturbed.state
+
+
+def test_versions_at_their_quota_are_pruned_by_one(world: World) -> None:
+    """The quota of versions alone is Trivet's to make room in."""
+    REAPPLY.prepare(world)
+    REAPPLY.settle(world)
+    assert holdings.everything()["policies"][WORKFLOW_POLICY]["versions"] == 5
+
+
+def test_versions_at_their_quota_that_cannot_be_pruned(undisturbed: Undisturbed) -> None:
+    with fresh() as world:
+        REAPPLY.prepare(world)
+        message = "Cannot exceed quota for PolicyVersionsPerPolicy: 5"
+        full = refusing(_is("CreatePolicyVersion"), "LimitExceeded", message)
+        with world.wire.with_faults(full):
+            answer = REAPPLY.request(world)
+        assert answer.status == 409
+        assert message in answer.body["detail"]
+        assert [c.action for c in world.wire.calls].count("DeletePolicyVersion") == 1
+
+
+@pytest.mark.parametrize("action", ["CreateRole", "CreatePolicy", "PutRolePolicy"])
+def test_a_document_that_iam_does_not_accept(
+    undisturbed: Undisturbed, world: World, action: str
+) -> None:
+    malformed = refusing(_is(action), "MalformedPolicyDocument", "Syntax errors in policy.")
+    with world.wire.with_faults(malformed):
+        answer = world.provision()
+    assert answer.status == 502
+    assert "MalformedPolicyDocument: Syntax errors in policy." in answer.body["detail"]
+    assert world.provision().status == 200
+    world.finish()
+    assert holdings.everything() == undisturbed.state
+
+
+def _is(action: str) -> Callable[[Call], bool]:
+    return lambda call: call.action == action
+
+
+@pytest.fixture
+def undisturbed() -> Undisturbed:
+    """How provisioning ends; asked for before `world`, since there is one world at a time."""
+    return POST.undisturbed()

@@ -1,0 +1,178 @@
+"""Retries: bounded in number and time, never multiplied, and harmless."""
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ReadTimeoutError
+
+from . import answers, holdings
+from .conftest import Scenario
+from .faults import FAILURES, THROTTLES, Latency, concurrent_modification
+from .situations import (
+    DELETE,
+    DRIFT_RUN,
+    POST,
+    PUT,
+    REAPPLY,
+    SMOKE_TEST,
+    WORKFLOW_POLICY,
+    Situation,
+)
+from .wire import Call, Deliver, Fault
+from .world import World, fresh
+
+TRIES = {"throttled": 5, "failing": 5, "silent": 5, "concurrent": 11}
+"""How often one call may be sent in each kind of trouble."""
+
+
+class _Always:
+    """One action fails, each time."""
+
+    def __init__(self, action: str, kind: str) -> None:
+        self._action = action
+        self._kind = kind
+
+    def __call__(self, call: Call, deliver: Deliver) -> AWSResponse:
+        if call.action != self._action:
+            return deliver()
+        if self._kind == "silent":
+            raise ReadTimeoutError(endpoint_url=call.url)
+        if self._kind == "concurrent":
+            return concurrent_modification(call)
+        code = THROTTLES[call.service][0] if self._kind == "throttled" else FAILURES[call.service]
+        return answers.error(call.service, call.url, code, "Not now.")
+
+
+def _tried(situation: Situation, action: str, kind: str) -> None:
+    """Let one action fail all the time, and count how often it was asked for."""
+    undisturbed = situation.undisturbed()
+    with fresh() as world:
+        situation.prepare(world)
+        mark, began = len(world.wire.calls), world.clock.now()
+        with world.wire.with_faults(_Always(action, kind)):
+            situation.request(world)
+        assert world.clock.now() < began + 29
+        most = max(call.occurrence for call in world.wire.calls[mark:] if call.action == action)
+        assert most <= TRIES[kind], f"{action} was sent {most} times"
+        situation.settle(world)
+        world.finish()
+        assert holdings.everything() == undisturbed.state
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ("PutItem", "throttled"),
+        ("GetRole", "failing"),
+        ("CreateRole", "throttled"),
+        ("CreateRole", "concurrent"),
+        ("AttachRolePolicy", "silent"),
+        ("AttachRolePolicy", "concurrent"),
+        ("StartExecution", "failing"),
+    ],
+)
+def test_a_call_is_tried_so_often_and_no_more(action: str, kind: str) -> None:
+    _tried(POST, action, kind)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("situation", [POST, PUT, REAPPLY, DELETE], ids=lambda each: each.name)
+def test_any_call_is_tried_so_often_and_no_more(situation: Situation, scenario: Scenario) -> None:
+    calls = {call.action: call for call in situation.undisturbed().calls}
+    for action, call in sorted(calls.items()):
+        for kind in TRIES:
+            if kind != "concurrent" or (call.service == "IAM" and call.writes):
+                with scenario(action=action, kind=kind):
+                    _tried(situation, action, kind)
+
+
+def _unheard(action: str) -> Fault:
+    """Return a fault by which the first good answer to an action is lost."""
+    lost: list[Call] = []
+
+    def lose(call: Call, deliver: Deliver) -> AWSResponse:
+        answer = deliver()
+        if call.action == action and answer.status_code == 200 and not lost:
+            lost.append(call)
+            raise ReadTimeoutError(endpoint_url=call.url)
+        return answer
+
+    return lose
+
+
+def test_an_unheard_start_starts_no_second_execution(world: World) -> None:
+    # By the time that it is sent again, the execution has ended, and its name is taken.
+    with world.wire.with_faults(_unheard("StartExecution"), Latency(world.clock, 0.5)):
+        answer = world.provision(wait=20)
+    assert answer.status == 201
+    assert world.finish()["smoke_test"]["status"] == "succeeded"
+    assert holdings.executions() == 1
+
+
+def test_an_unheard_policy_version_is_not_made_again(world: World) -> None:
+    REAPPLY.prepare(world)
+    with world.wire.with_faults(_unheard("CreatePolicyVersion")):
+        assert REAPPLY.request(world).status == 503
+    made = [call for call in world.wire.calls if call.action == "CreatePolicyVersion"]
+    assert REAPPLY.request(world).status == 200
+    assert [call for call in world.wire.calls if call.action == "CreatePolicyVersion"] == made
+    assert holdings.everything()["policies"][WORKFLOW_POLICY]["versions"] == 5
+
+
+@pytest.mark.parametrize(
+    ("situation", "action"),
+    [
+        (POST, "CreateRole"),
+        (POST, "CreatePolicy"),
+        (POST, "CreateStateMachine"),
+        (POST, "PutItem"),
+        (REAPPLY, "PutItem"),
+        (SMOKE_TEST, "PutItem"),
+        (DRIFT_RUN, "UpdateItem"),
+        (DELETE, "DeleteRole"),
+        (DELETE, "DeleteItem"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else each.name,
+)
+def test_an_unheard_change_is_seen_to_be_ours(situation: Situation, action: str) -> None:
+    undisturbed = situation.undisturbed()
+    with fresh() as world:
+        situation.prepare(world)
+        with world.wire.with_faults(_unheard(action)):
+            answer = situation.request(world)
+        assert situation.done(answer), answer
+        world.finish()
+        assert holdings.everything() == undisturbed.state
+
+
+def test_bad_times_leave_the_next_call_its_retries(world: World) -> None:
+    """botocore's retries are out of a quota that a client has for its life."""
+    for _ in range(30):
+        with world.wire.with_faults(_Always("GetItem", "silent")):
+            world.provision()
+    mark = len(world.wire.calls)
+    with world.wire.with_faults(_Always("GetItem", "silent")):
+        world.provision()
+    assert [call.action for call in world.wire.calls[mark:]].count("GetItem") == TRIES["silent"]
+
+
+def test_a_record_that_cannot_be_ended_says_when_the_lease_runs_out(world: World) -> None:
+    with world.wire.with_faults(_unwritable_after("StartExecution")):
+        answer = world.provision()
+    assert answer.status == 503
+    assert world.provision().status == 409
+    world.clock.sleep(int(answer.headers["retry-after"]))
+    assert world.provision().status == 200
+
+
+def _unwritable_after(action: str) -> Fault:
+    """Return a fault by which nothing can be written to the table once an action was called."""
+    seen: list[Call] = []
+
+    def fail(call: Call, deliver: Deliver) -> AWSResponse:
+        if call.action == action:
+            seen.append(call)
+        if seen and call.action == "PutItem":
+            raise ReadTimeoutError(endpoint_url=call.url)
+        return deliver()
+
+    return fail

@@ -1,0 +1,53 @@
+"""Throttling, failures, lost requests and lost answers, at random: DynamoDB's included."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from . import holdings
+from .conftest import Scenario
+from .faults import Weather
+from .situations import DELETE, POST, REAPPLY, SITUATIONS, Situation
+from .world import check_claim, fresh
+
+KINDS: Mapping[str, Mapping[str, float]] = {
+    "throttled": {"throttled": 0.3},
+    "failing": {"failing": 0.2},
+    "lost": {"lost": 0.2, "unheard": 0.2},
+    "concurrent": {"concurrent": 0.2},
+    "all at once": {
+        "throttled": 0.1,
+        "failing": 0.1,
+        "lost": 0.1,
+        "unheard": 0.1,
+        "concurrent": 0.1,
+    },
+}
+
+
+def _weathered(situation: Situation, weather: Weather) -> None:
+    """Ask in bad weather until it is done, and look at the account when it has cleared up."""
+    undisturbed = situation.undisturbed()
+    with fresh() as world:
+        situation.prepare(world)
+        with world.wire.with_faults(weather):
+            situation.settle(world, lambda answer: check_claim(answer, undisturbed.state))
+        world.finish()
+        assert holdings.everything() == undisturbed.state
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("situation", [POST, REAPPLY, DELETE], ids=lambda each: each.name)
+def test_bad_weather(situation: Situation, kind: str) -> None:
+    weather = Weather(1, KINDS[kind])
+    _weathered(situation, weather)
+    assert set(weather.done) == set(KINDS[kind]), "the sun shone"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda each: each.name)
+def test_any_operation_in_bad_weather(situation: Situation, kind: str, scenario: Scenario) -> None:
+    for seed in range(100, 115):
+        with scenario(seed=seed):
+            _weathered(situation, Weather(seed, KINDS[kind]))

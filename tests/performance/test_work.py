@@ -1,0 +1,139 @@
+"""Work that must not grow faster than the fleet, and modules that must not be loaded."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from benchmarks.cloud import PLACE, names
+from chalicelib import compare, read, templates
+from chalicelib.aws import Account
+from chalicelib.model import Desired
+from tests.conftest import ROOT
+
+
+class ListedIam:
+    """IAM whose bulk listings hold a fleet, as the SDK gives them, thirty items a page."""
+
+    def __init__(self, fleet: list[Desired]) -> None:
+        roles = [role for desired in fleet for role in desired.roles]
+        policies = [policy for desired in fleet for policy in desired.policies]
+        self._items: dict[str, dict[str, list[Any]]] = {
+            "list_roles": {"Roles": [_listed_role(role) for role in roles]},
+            "list_policies": {"Policies": []},
+            "get_account_authorization_details": {
+                "RoleDetailList": [_detailed_role(role) for role in roles],
+                "Policies": [_detailed_policy(policy) for policy in policies],
+            },
+        }
+
+    def get_paginator(self, name: str) -> Any:
+        def paginate(**_: Any) -> Iterator[dict[str, list[Any]]]:
+            items = [(key, item) for key, of in self._items[name].items() for item in of]
+            for at in range(0, len(items), 30):
+                page: dict[str, list[Any]] = {key: [] for key in self._items[name]}
+                for key, item in items[at : at + 30]:
+                    page[key].append(item)
+                yield page
+
+        return SimpleNamespace(paginate=paginate)
+
+
+def _listed_role(role: Any) -> dict[str, Any]:
+    return {"RoleName": role.name, "Description": role.description, "MaxSessionDuration": 3600}
+
+
+def _detailed_role(role: Any) -> dict[str, Any]:
+    return {
+        "RoleName": role.name,
+        "RoleId": "AROA",
+        "Arn": role.arn,
+        "Path": "/",
+        # Equal in meaning alone, so that the meaning has to be worked out.
+        "AssumeRolePolicyDocument": {**role.trust_policy, "Id": None},
+        "AttachedManagedPolicies": [{"PolicyArn": arn} for arn in role.managed_policies],
+        "RolePolicyList": [
+            {"PolicyName": name, "PolicyDocument": document}
+            for name, document in role.inline_policies.items()
+        ],
+        "Tags": [{"Key": key, "Value": value} for key, value in role.tags.items()],
+    }
+
+
+def _detailed_policy(policy: Any) -> dict[str, Any]:
+    version = {"IsDefaultVersion": True, "Document": policy.document}
+    return {
+        "Arn": policy.arn,
+        "PolicyId": "ANPA",
+        "PolicyName": policy.name,
+        "PolicyVersionList": [version],
+    }
+
+
+def check(size: int) -> Callable[[], None]:
+    """Return what a drift run does to a fleet between its calls: render, read, compare."""
+    loaded = templates.load()
+    listed = ListedIam([loaded.render(name, PLACE, {}, None) for name in names(size)])
+    account: Any = SimpleNamespace(bulk_iam=listed, iam=listed)
+    as_account: Account = account
+
+    def work() -> None:
+        fleet = [loaded.render(name, PLACE, {}, None) for name in names(size)]
+        actual = read.account_in_bulk(as_account, fleet)
+        for desired in fleet:
+            found = compare.difference(desired, actual[desired.environment])
+            assert len(found.all) == 4  # three trust policies and a state machine
+
+    return work
+
+
+def function_calls(work: Callable[[], None]) -> int:
+    """Return how many Python functions this thread called."""
+    count = 0
+
+    def called(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(called)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_comparing_grows_no_faster_than_the_fleet() -> None:
+    small, large = (function_calls(check(size)) for size in (20, 80))
+    assert 3.9 < large / small < 4.1
+
+
+def after_importing_the_app(expression: str, bytecode: Path) -> Any:
+    """Return the value of an expression, as JSON has it, in a process that imported the app."""
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import app, json, sys; print(json.dumps({expression}))"],
+        cwd=ROOT,
+        # Bytecode goes elsewhere: another test may be packaging the app.
+        env=environment | {"PYTHONPYCACHEPREFIX": str(bytecode)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_the_app_loads_nothing_heavy(tmp_path: Path) -> None:
+    modules = set(after_importing_the_app("sorted(sys.modules)", tmp_path))
+    assert "botocore.session" in modules
+    # boto3 and its S3 transfers cost a quarter of a cold start, and Trivet needs none of it.
+    assert not modules & {"boto3", "s3transfer", "asyncio", "pydantic", "jsonschema", "unittest"}
+
+
+def test_the_app_lets_python_keep_its_bytecode(tmp_path: Path) -> None:
+    assert after_importing_the_app("sys.dont_write_bytecode", tmp_path) is False
