@@ -75,6 +75,13 @@ def test_a_repeat_takes_three_round_trips_and_writes_nothing(api: Api) -> None:
     }
 
 
+def test_a_repeat_that_does_not_wait_leaves_the_running_smoke_test_alone(api: Api) -> None:
+    provisioned(api, NAME)
+    repeated = provisioned(api, NAME)
+    assert repeated.length == 3
+    assert not writes(repeated)
+
+
 def test_a_warm_request_reads_no_template_and_makes_no_client(api: Api) -> None:
     settled(api, NAME)
     account = aws.own_account()
