@@ -1,9 +1,10 @@
 """Desired against actual: what differs, and what is not Trivet's to touch. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib import documents
+from chalicelib.errors import Conflict
 from chalicelib.model import (
     ENVIRONMENT_TAG,
     Actual,
@@ -86,6 +87,40 @@ def foreign(desired: Desired, actual: Actual, unique_ids: Mapping[str, str]) -> 
     ):
         found.append(Foreign(machine.arn, "it runs under another role", adoptable=True))
     return found
+
+
+def check_ours(
+    desired: Desired,
+    actual: Actual,
+    unique_ids: Mapping[str, str],
+    adopt: bool = False,
+    made: Sequence[Change] = (),
+) -> None:
+    """Check that all that has the environment's names is its own.
+
+    Args:
+        unique_ids: as recorded, by ARN: see `foreign`.
+        adopt: whether what exists untagged may be taken over.
+        made: what this operation has changed already, before someone else came.
+
+    Raises:
+        Conflict: something is someone else's; all of it is named.
+    """
+    found = foreign(desired, actual, unique_ids)
+    refused = [each for each in found if not (adopt and each.adoptable)]
+    if not refused:
+        return
+    listed = "; ".join(f"{each.resource}: {each.reason}" for each in refused)
+    advice = (
+        'Call with "adopt": true to take them over, or remove them.'
+        if all(each.adoptable for each in refused)
+        else "Remove or rename them, or choose another name."
+    )
+    done = "was changed only in part" if made else "was not changed"
+    raise Conflict(
+        f"Environment {desired.environment} {done}, since not all that has its names is its own. "
+        f"{listed}. {advice}"
+    )
 
 
 def unique_ids(desired: Desired, actual: Actual) -> dict[str, str]:

@@ -240,7 +240,7 @@ def _checked(provisioner: Provisioner, case: _Case, repair: bool) -> Finding | _
         # A policy whose id is not recorded may have our tags, which no bulk listing shows.
         actual = read.with_policy_tags(provisioner.account, case.actual)
         case = replace(case, actual=actual)
-        provisioner.check_ours(case.entry, case.desired, actual)
+        compare.check_ours(case.desired, actual, ids)
     if repair:
         return _mended(provisioner, case)
     found = compare.difference(case.desired, case.actual).all

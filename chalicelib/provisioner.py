@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from chalicelib import compare, errors, operation, read, telemetry
+from chalicelib import boundary, compare, errors, operation, read, telemetry
 from chalicelib import remove as removal
 from chalicelib import smoke_test as smoke
 from chalicelib.apply import Applied, apply
@@ -29,7 +29,6 @@ from chalicelib.aws import Account
 from chalicelib.errors import (
     Busy,
     Conflict,
-    FieldError,
     Invalid,
     NotFound,
     QuotaReached,
@@ -99,7 +98,9 @@ class Provisioner:
             Busy: another call holds it.
             TrivetError: a step failed; the environment is recorded as incomplete.
         """
-        self._check_boundary(declaration.permissions_boundary)
+        boundary.check_declared(
+            declaration.permissions_boundary, self.permissions_boundary, self.account
+        )
         recorded = operation.start(self.store.get, name)
         fresh = self._new(name, declaration)
         desired = self.desired(fresh)
@@ -112,12 +113,12 @@ class Provisioner:
         if existing is not None:
             return self._converge(existing, declaration, adopt, wait)
         held = _Held(desired, fresh, version=1, is_new=True)
-        with _Letting(self, held):
+        with self._letting_go(held):
             # Run beside the creation of the record, the probe counts only if it found nothing:
             # what it found may be what another operation was just taking away.
             actual = read.environment(self.account, desired) if probe.result() else Actual()
-            self._check_ours(desired, actual, {}, adopt)
-            self._check_boundary_exists(desired)
+            compare.check_ours(desired, actual, {}, adopt)
+            boundary.check_exists(desired, self.account)
             changes = compare.difference(desired, actual).to_apply(declaration.on_extras)
             self._carry_out(held, actual, changes, adopt, wait)
         telemetry.count("Provisions")
@@ -144,7 +145,7 @@ class Provisioner:
         environment = self.entry(name).environment
         desired = self.desired(environment)
         actual = read.environment(self.account, desired)
-        self._check_ours(desired, actual, environment.unique_ids, adopt=False)
+        compare.check_ours(desired, actual, environment.unique_ids, adopt=False)
         return compare.difference(desired, actual)
 
     def reapply(self, name: str) -> Result:
@@ -190,7 +191,7 @@ class Provisioner:
         else:
             raise self._contended(name)
         held = _Held(self.desired(incomplete), incomplete, entry.version + 1)
-        with _Letting(self, held):
+        with self._letting_go(held):
             deleted = removal.remove(self.account, held.desired, incomplete.unique_ids)
             self.store.remove(name)
             held.removed = True
@@ -235,7 +236,7 @@ class Provisioner:
         held = self._hold(entry, entry.environment, desired, changes)
         if held is None:
             raise self._contended(entry.environment.name)
-        with _Letting(self, held):
+        with self._letting_go(held):
             self._carry_out(held, actual, changes, adopt=False, wait=0)
         return Result(held.environment, held.changes)
 
@@ -265,7 +266,7 @@ class Provisioner:
         if not self.store.hold(entry, checked):
             raise self._contended(name)
         held = _Held(self.desired(checked), checked, entry.version + 1)
-        with _Letting(self, held):
+        with self._letting_go(held):
             try:
                 self._recheck(held)
             except (Unavailable, Stale):
@@ -277,7 +278,7 @@ class Provisioner:
     def _recheck(self, held: _Held) -> None:
         environment, desired = held.environment, held.desired
         actual = read.environment(self.account, desired)
-        self._check_ours(desired, actual, environment.unique_ids, adopt=False)
+        compare.check_ours(desired, actual, environment.unique_ids, adopt=False)
         on_extras = environment.declaration.on_extras
         changes = compare.difference(desired, actual).to_apply(on_extras)
         seen = environment.unique_ids | compare.unique_ids(desired, actual)
@@ -290,10 +291,6 @@ class Provisioner:
             updated_by=self.operation.caller,
         )
         self._carry_out(held, actual, changes, adopt=False, wait=0)
-
-    def check_ours(self, entry: Entry, desired: Desired, actual: Actual) -> None:
-        """Raise Conflict if something under the environment's names is someone else's."""
-        self._check_ours(desired, actual, entry.environment.unique_ids, adopt=False)
 
     def _new(self, name: str, declaration: Declaration) -> Environment:
         place, now = self.account.place, timestamp(self.operation.clock.now())
@@ -314,8 +311,8 @@ class Provisioner:
     ) -> Result:
         recorded = entry.environment if entry else replace(fresh, created_at=None, updated_at=None)
         actual = read.environment(self.account, desired)
-        self._check_ours(desired, actual, recorded.unique_ids if entry else {}, adopt)
-        self._check_boundary_exists(desired)
+        compare.check_ours(desired, actual, recorded.unique_ids if entry else {}, adopt)
+        boundary.check_exists(desired, self.account)
         planned = compare.difference(desired, actual).to_apply(fresh.declaration.on_extras)
         status = "incomplete" if planned else recorded.status
         return Result(replace(recorded, declaration=fresh.declaration, status=status), planned)
@@ -332,7 +329,7 @@ class Provisioner:
             desired = self.desired(wanted)
             actual = read.environment(self.account, desired)
             with self._forgetting_if_unmade(entry, desired, actual):
-                self._check_ours(desired, actual, recorded.unique_ids, adopt)
+                compare.check_ours(desired, actual, recorded.unique_ids, adopt)
             changes = compare.difference(desired, actual).to_apply(wanted.declaration.on_extras)
             seen = recorded.unique_ids | compare.unique_ids(desired, actual)
             if (
@@ -346,10 +343,10 @@ class Provisioner:
                     return Result(recorded)
                 return self._test(entry, wait, anew=recorded.smoke_test.status == "failed")
             with self._forgetting_if_unmade(entry, desired, actual):
-                self._check_boundary_exists(desired)
+                boundary.check_exists(desired, self.account)
             held = self._hold(entry, wanted, desired, changes)
             if held is not None:
-                with _Letting(self, held):
+                with self._letting_go(held):
                     self._carry_out(held, actual, changes, adopt, wait)
                 telemetry.count("Provisions")
                 return Result(held.environment, held.changes)
@@ -442,7 +439,9 @@ class Provisioner:
             if not stale and (applied.errors or not applied.look_again):
                 break
             actual = read.environment(self.account, held.desired)
-            self._check_ours(held.desired, actual, held.environment.unique_ids, adopt, held.changes)
+            compare.check_ours(
+                held.desired, actual, held.environment.unique_ids, adopt, held.changes
+            )
             on_extras = held.environment.declaration.on_extras
             changes = compare.difference(held.desired, actual).to_apply(on_extras)
         if applied.errors:
@@ -462,7 +461,7 @@ class Provisioner:
         if smoke_test.status == "pending":
             there = read.state_machine(self.account, desired.state_machine.arn)
             to_make = next(iter(compare.state_machine(desired.state_machine, there)), None)
-            self._check_ours(
+            compare.check_ours(
                 desired,
                 Actual(state_machine=there),
                 entry.environment.unique_ids,
@@ -473,7 +472,7 @@ class Provisioner:
                 raise self._contended(desired.environment)
             return Result(entry.environment)
         held = _Held(desired, replace(entry.environment, smoke_test=smoke_test), entry.version + 1)
-        with _Letting(self, held):
+        with self._letting_go(held):
             self._advance(held, smoke.Progress(smoke_test, to_make), until)
         return Result(held.environment, held.changes)
 
@@ -494,6 +493,30 @@ class Provisioner:
                 awaits_state_machine=held.environment.awaits_state_machine and not complete,
             )
 
+    @contextmanager
+    def _letting_go(self, held: _Held) -> Iterator[None]:
+        """Let go of a held environment at the end, with whatever it came to recorded.
+
+        Not where the process is ending: then the lease runs out by itself.
+        """
+        try:
+            yield
+        except (Conflict, Invalid) as error:
+            if held.is_new and not held.changes and not isinstance(error, QuotaReached):
+                self.store.remove(held.environment.name)
+            else:
+                self._let_go(held)
+            raise
+        except Exception:
+            self._let_go(held)
+            raise
+        else:
+            self._let_go(held)
+
+    def _let_go(self, held: _Held) -> None:
+        if not held.removed:
+            self.store.release(held.version, held.environment)
+
     def _check_free(self, entry: Entry) -> None:
         now = self.operation.clock.now()
         if entry.is_held(now):
@@ -509,75 +532,6 @@ class Provisioner:
         if entry is not None:
             self._check_free(entry)
         return Busy(f"Other calls work on environment {name}. Call again.", retry_after=1)
-
-    def _check_boundary(self, declared: str | None) -> None:
-        demanded = self.permissions_boundary
-        if declared is None:
-            return
-        if demanded is not None and declared != demanded:
-            message = f"this deployment demands {demanded}; leave it out or name that one"
-            raise Invalid([FieldError("permissions_boundary", message)])
-        place = self.account.place
-        _, partition, _, _, account, _ = declared.split(":", 5)
-        if partition != place.partition or account not in (place.account_id, "aws"):
-            message = f"must be a policy of account {place.account_id} in {place.partition}"
-            raise Invalid([FieldError("permissions_boundary", message)])
-
-    def _check_boundary_exists(self, desired: Desired) -> None:
-        boundary = desired.roles[0].permissions_boundary
-        if boundary is not None and read.policy_head(self.account, boundary) is None:
-            raise Invalid([FieldError("permissions_boundary", f"there is no policy {boundary}")])
-
-    def _check_ours(
-        self,
-        desired: Desired,
-        actual: Actual,
-        unique_ids: dict[str, str],
-        adopt: bool,
-        made: Sequence[Change] = (),
-    ) -> None:
-        """Raise Conflict if something under the environment's names is someone else's.
-
-        Args:
-            made: what this operation has changed already, before someone else came.
-        """
-        foreign = compare.foreign(desired, actual, unique_ids)
-        refused = [each for each in foreign if not (adopt and each.adoptable)]
-        if not refused:
-            return
-        listed = "; ".join(f"{each.resource}: {each.reason}" for each in refused)
-        advice = (
-            'Call with "adopt": true to take them over, or remove them.'
-            if all(each.adoptable for each in refused)
-            else "Remove or rename them, or choose another name."
-        )
-        done = "was changed only in part" if made else "was not changed"
-        raise Conflict(
-            f"Environment {desired.environment} {done}, since not all that has its names "
-            f"is its own. {listed}. {advice}"
-        )
-
-
-class _Letting:
-    """Lets go of a held environment at the end, with whatever it came to recorded."""
-
-    def __init__(self, provisioner: Provisioner, held: _Held) -> None:
-        self._store, self._held = provisioner.store, held
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        if error is not None and not isinstance(error, Exception):
-            return  # the process is ending: the lease runs out by itself
-        held = self._held
-        refused = isinstance(error, Conflict | Invalid) and not isinstance(error, QuotaReached)
-        if refused and held.is_new and not held.changes:
-            self._store.remove(held.environment.name)
-        elif not held.removed:
-            self._store.release(held.version, held.environment)
 
 
 def needs_smoke_test(environment: Environment) -> bool:
