@@ -11,7 +11,7 @@ import pytest
 from chalice.test import Client
 
 from app import app
-from tests.memory import account_in_memory
+from tests.memory import account_in_memory, keep_few_managed_policies
 
 ROOT = Path(__file__).parent.parent
 NAME = "datalake-consumer-dev"
@@ -36,6 +36,11 @@ def _sdk_environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ |= kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_managed_policies() -> None:
+    keep_few_managed_policies()
 
 
 @dataclass(frozen=True)

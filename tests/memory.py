@@ -1,5 +1,6 @@
 """An AWS account in memory: moto in this process, with AWS's own managed policies."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
@@ -8,8 +9,29 @@ from unittest.mock import patch
 
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.iam import models
 
-from chalicelib import aws
+from chalicelib import aws, templates
+
+_USED_BY_TESTS = {
+    "AdministratorAccess",
+    "AWSGlueConsoleFullAccess",
+    "IAMFullAccess",
+    "PowerUserAccess",
+    "ReadOnlyAccess",
+}
+
+
+def keep_few_managed_policies() -> None:
+    """Have moto know only those of AWS's managed policies that the templates and tests name.
+
+    It builds all 1,582 anew for each account, which takes longer than most tests.
+    """
+    held = vars(models)
+    known = json.loads(held["aws_managed_policies_data"])
+    used = _USED_BY_TESTS.union(templates.load().aws_managed_policies())
+    few = {name: known[name] for name in used if name in known}
+    held["aws_managed_policies_data"] = json.dumps(few)
 
 
 @contextmanager
