@@ -135,7 +135,9 @@ class Templates:
 
     def environment_of(self, resource_name: str) -> str | None:
         """Return the environment that a role or policy of this name would belong to, if any."""
-        for template in (*self.role_names().values(), *self.policy_names()):
+        # The longest first: `x-Own-Role` is of `x` where there is a template `...-Own-Role`.
+        templates = [*self.role_names().values(), *self.policy_names()]
+        for template in sorted(templates, key=len, reverse=True):
             before, after = template.split("${environment}", 1)
             pattern = re.escape(before) + "([a-z][a-z0-9-]*[a-z0-9])" + re.escape(after)
             match = re.fullmatch(pattern, resource_name, re.IGNORECASE)
