@@ -19,7 +19,7 @@ import msgspec
 
 from chalicelib import compare, errors, events, operation, read, telemetry
 from chalicelib.aws import Account
-from chalicelib.errors import Busy, OutOfTime, TrivetError
+from chalicelib.errors import Busy, Conflict, OutOfTime, TrivetError
 from chalicelib.model import Actual, ActualStateMachine, Change, Desired
 from chalicelib.provisioner import Provisioner, needs_smoke_test
 from chalicelib.records import timestamp
@@ -234,7 +234,17 @@ def _verdict(
 
 
 def _checked(provisioner: Provisioner, case: _Case, repair: bool) -> Finding | _Verdict:
-    """Compare one environment, and repair it where that is asked for."""
+    """Compare one environment, and repair it where that is asked for.
+
+    Raises:
+        Conflict: something is someone else's, or a deletion ended half-way.
+    """
+    now = provisioner.operation.clock.now()
+    if case.entry.environment.being_deleted and not case.entry.is_held(now):
+        raise Conflict(
+            f"The deletion of environment {case.name} ended half-way. Call DELETE again to end it, "
+            "or POST to have the environment back."
+        )
     ids = case.entry.environment.unique_ids
     if compare.foreign(case.desired, case.actual, ids):
         # A policy whose id is not recorded may have our tags, which no bulk listing shows.

@@ -185,14 +185,19 @@ class Provisioner:
                     "it with deletion_protection false first."
                 )
             self._check_free(entry)
-            incomplete = replace(entry.environment, status="incomplete")
-            if self.store.hold(entry, incomplete):
+            ending = replace(entry.environment, status="incomplete", being_deleted=True)
+            if self.store.hold(entry, ending):
                 break
         else:
             raise self._contended(name)
-        held = _Held(self.desired(incomplete), incomplete, entry.version + 1)
+        held = _Held(self.desired(ending), ending, entry.version + 1)
         with self._letting_go(held):
-            deleted = removal.remove(self.account, held.desired, incomplete.unique_ids)
+            try:
+                deleted = removal.remove(self.account, held.desired, ending.unique_ids)
+            except Conflict:
+                # Found before anything was deleted.
+                held.environment = entry.environment
+                raise
             self.store.remove(name)
             held.removed = True
         telemetry.count("Deletions")
@@ -251,13 +256,18 @@ class Provisioner:
             changed_at: when the change was made, RFC 3339 in UTC.
 
         Returns:
-            `None` if there is no such environment, or it was checked after the change already.
+            `None` if there is no such environment, it is being deleted, or it was checked after
+            the change already.
 
         Raises:
             TrivetError: as `reapply`.
         """
         entry = self.store.get(name) if self.templates.is_name(name) else None
-        if entry is None or (entry.environment.checked_at or "") > changed_at:
+        if (
+            entry is None
+            or entry.environment.being_deleted
+            or (entry.environment.checked_at or "") > changed_at
+        ):
             return None
         self._check_free(entry)
         recorded = entry.environment
@@ -325,7 +335,11 @@ class Provisioner:
         for _ in range(_ROUNDS):
             self._check_free(entry)
             recorded = entry.environment
-            wanted = replace(recorded, declaration=declaration or recorded.declaration)
+            wanted = replace(
+                recorded,
+                declaration=declaration or recorded.declaration,
+                being_deleted=False,
+            )
             desired = self.desired(wanted)
             actual = read.environment(self.account, desired)
             with self._forgetting_if_unmade(entry, desired, actual):
@@ -537,7 +551,7 @@ class Provisioner:
 def needs_smoke_test(environment: Environment) -> bool:
     """Tell whether a smoke test is to be carried on, and can be."""
     complete = environment.status == "ready" or environment.awaits_state_machine
-    return complete and not environment.smoke_test.finished
+    return complete and not environment.being_deleted and not environment.smoke_test.finished
 
 
 def _anew(smoke_test: SmokeTest, changes: Sequence[Change], now: float) -> SmokeTest:

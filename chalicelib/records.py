@@ -55,6 +55,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     status: Status = "incomplete"
     awaits_state_machine: bool = False
     """Everything but the state machine is as declared; the smoke test makes that."""
+    being_deleted: bool = False
+    """A DELETE has begun and not ended: nothing but a call that wants it back makes it anew."""
     unique_ids: dict[str, str] = {}
     """RoleId, PolicyId or the state machine's creation date, by ARN."""
     smoke_test: SmokeTest = SmokeTest()

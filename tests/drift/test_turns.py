@@ -287,3 +287,34 @@ def test_a_run_that_only_looks_holds_no_environment(world: World, fleet: list[st
     assert not writes(made)
     rows = [call.parameters["Item"] for call in made if call.action == "PutItem"]
     assert not [row for row in rows if row["pk"]["S"] == "environment"]
+
+
+def test_what_was_half_deleted_is_not_made_anew(world: World) -> None:
+    provision(world, NAME)
+    first_role = (f"DeleteRole {NAME}-SageMaker", 1)
+    with pytest.raises(Killed), world.wire.with_faults(KillAt(first_role, after=True)):
+        world.request("DELETE", f"/environments/{NAME}")
+    world.clock.sleep(60)
+    left = resources()
+
+    report = requested_run(world)
+
+    assert (only(report)["outcome"], resources()) == ("failed", left)
+    assert "Call DELETE again" in only(report)["error"]
+    assert world.request("DELETE", f"/environments/{NAME}").status == 200
+    assert requested_run(world)["checked"] == 0
+
+
+def test_what_was_half_deleted_comes_back_when_asked_for(world: World) -> None:
+    provision(world, NAME)
+    whole = resources()
+    first_role = (f"DeleteRole {NAME}-SageMaker", 1)
+    with pytest.raises(Killed), world.wire.with_faults(KillAt(first_role, after=True)):
+        world.request("DELETE", f"/environments/{NAME}")
+    world.clock.sleep(60)
+
+    answer = world.request("POST", "/environments", {"name": NAME})
+
+    assert (answer.status, answer.body["status"]) == (200, "ready")
+    assert resources() == whole
+    assert requested_run(world)["in_sync"] == 1
