@@ -81,12 +81,19 @@ def foreign(desired: Desired, actual: Actual, unique_ids: Mapping[str, str]) -> 
         if kept is not None and kept.unique_id != unique_ids.get(policy.arn):
             found += _foreign_tags(kept.arn, kept.tags, desired.environment)
     machine = actual.state_machine
-    if machine is not None and not (
-        machine.unique_id == unique_ids.get(machine.arn)
-        or machine.role_arn == desired.state_machine.role_arn
-    ):
+    if machine is not None and not owns_state_machine(desired, machine, unique_ids):
         found.append(Foreign(machine.arn, "it runs under another role", adoptable=True))
     return found
+
+
+def owns_state_machine(
+    desired: Desired, machine: ActualStateMachine, unique_ids: Mapping[str, str]
+) -> bool:
+    """Tell whether the state machine under the environment's name is its own: see `foreign`."""
+    return (
+        machine.unique_id == unique_ids.get(machine.arn)
+        or machine.role_arn == desired.state_machine.role_arn
+    )
 
 
 def check_ours(

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib import operation
 from chalicelib.aws import Account
+from chalicelib.compare import owns_state_machine
 from chalicelib.errors import Conflict, Stale
 from chalicelib.model import ENVIRONMENT_TAG, Desired
 from chalicelib.read import found, policy_head, role_head, state_machine, tags_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_iam.type_defs import TagTypeDef
+    from mypy_boto3_iam.type_defs import PolicyTypeDef, TagTypeDef
 
 _TRIES = 3
 
@@ -54,7 +55,7 @@ def remove(account: Account, desired: Desired, unique_ids: Mapping[str, str]) ->
 
     roles = owned(role_arns, lambda arn: role_head(account, _name(arn)), "RoleId")
     policies = owned(policy_arns, lambda arn: policy_head(account, arn), "PolicyId")
-    operation.side_by_side(lambda arn: _check_no_boundary(account, arn), policies)
+    operation.side_by_side(lambda head: _check_no_boundary(account, head), policies.values())
     untagged = [
         arn
         for arn, there in (roles | policies).items()
@@ -100,9 +101,7 @@ def _remove_state_machine(
 ) -> list[str]:
     machine = desired.state_machine
     there = state_machine(account, machine.arn)
-    if there is None or not (
-        there.unique_id == unique_ids.get(machine.arn) or there.role_arn == machine.role_arn
-    ):
+    if there is None or not owns_state_machine(desired, there, unique_ids):
         return []
     _do(
         f"deleting state machine {machine.arn}",
@@ -141,11 +140,11 @@ def _remove_role(account: Account, name: str) -> None:
     _do(f"deleting role {name}", iam.delete_role, RoleName=name)
 
 
-def _check_no_boundary(account: Account, arn: str) -> None:
+def _check_no_boundary(account: Account, head: "PolicyTypeDef") -> None:
     """Refuse to delete a policy that limits someone: without it they could do more."""
-    head = policy_head(account, arn)
-    if head is None or not head.get("PermissionsBoundaryUsageCount"):
+    if not head.get("PermissionsBoundaryUsageCount"):
         return
+    arn = head["Arn"]
     users = ", ".join(_entities(account, arn, "PermissionsBoundary"))
     raise Conflict(
         f"Policy {arn} is the permissions boundary of {users}. Nothing was deleted. Give them "

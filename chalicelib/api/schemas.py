@@ -43,7 +43,7 @@ Wait = Annotated[
     float, Meta(ge=0, le=25, description="Seconds to wait for the smoke test, at most.")
 ]
 Name = Annotated[str, Meta(min_length=NAME_MIN_LENGTH, pattern=NAME_PATTERN)]
-"""The greatest length follows from the templates: see `field_types`."""
+"""The greatest length follows from the templates: see `requests.name_type`."""
 
 
 class Declare(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
