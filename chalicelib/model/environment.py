@@ -5,11 +5,10 @@ from typing import Literal
 
 import msgspec
 
-from chalicelib.model import OnExtras
-
 CheckStatus = Literal["passed", "failed", "skipped"]
 SmokeTestStatus = Literal["pending", "running", "succeeded", "failed"]
 Status = Literal["ready", "incomplete"]
+OnExtras = Literal["remove", "report"]
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -36,12 +35,22 @@ class SmokeTest(msgspec.Struct, frozen=True):
 
 
 class Declaration(msgspec.Struct, frozen=True, kw_only=True):
-    """What the latest POST or PUT declared."""
+    """What an environment is declared to be; records of 1.0 have no profile: they are `standard`."""
 
+    profile: str = "standard"
+    parameters: dict[str, str | list[str]] = {}
     tags: dict[str, str] = {}
     permissions_boundary: str | None = None
     on_extras: OnExtras = "remove"
     deletion_protection: bool = False
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Until when drift is reported and not put back, and why."""
+
+    until: str
+    reason: str
+    by: str | None
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +67,12 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     being_deleted: bool = False
     """A DELETE has begun and not ended: nothing but a call that wants it back makes it anew."""
     unique_ids: dict[str, str] = {}
-    """RoleId, PolicyId or the state machine's creation date, by ARN."""
+    """RoleId, PolicyId or the state machine's creation date (UTC), by ARN."""
+    made: dict[str, list[str]] = {}
+    """What Trivet itself last put on each role, by the role's name: ARNs of managed policies and
+    names of inline ones. What the declaration names no more is known by it, and goes."""
     smoke_test: SmokeTest = SmokeTest()
+    pause: Pause | None = None
     created_at: str | None = None
     """`None` only in a dry run of what does not exist."""
     created_by: str | None = None
@@ -67,6 +80,19 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     updated_by: str | None = None
     checked_at: str | None = None
     """When it was last compared because IAM reported a change to it."""
+
+    def paused_until(self, now: float) -> str | None:
+        """Return the end of its pause, if one is going on."""
+        going_on = self.pause is not None and self.pause.until > timestamp(now)
+        return self.pause.until if self.pause is not None and going_on else None
+
+
+class Look(msgspec.Struct, frozen=True):
+    """The last comparison of an environment with AWS, by whomever."""
+
+    in_sync: bool | None = None
+    at: str | None = None
+    """`None`, both, before the first."""
 
 
 def timestamp(seconds: float) -> str:

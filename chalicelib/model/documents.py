@@ -10,7 +10,7 @@ import re
 from collections.abc import Hashable
 from typing import Any
 
-from chalicelib.model import Document
+from chalicelib.model.desired import Document
 
 _ROOT_ARN = re.compile(r"arn:[a-z-]+:iam::(\d{12}):root")
 _SETS_OF_ACTIONS = ("Action", "NotAction")

@@ -1,0 +1,46 @@
+"""What was done to an environment: one entry for every call that changed something or failed."""
+
+from typing import Literal
+
+import msgspec
+
+from chalicelib.model.change import ChangeDocument
+
+Operation = Literal[
+    "create",
+    "declare",
+    "adopt",
+    "reapply",
+    "drift_repair",
+    "event_repair",
+    "smoke_test",
+    "pause",
+    "resume",
+    "unprotect",
+    "delete",
+]
+
+KEPT = 400 * 24 * 3600
+"""Seconds for which an entry is kept, beyond the environment's deletion."""
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """The event that made Trivet repair at once, as CloudTrail tells it."""
+
+    event_id: str
+    event_name: str
+    event_time: str
+    actor: str | None
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was done to an environment, or begun."""
+
+    id: str
+    at: str
+    operation: Operation
+    by: str | None
+    outcome: Literal["done", "failed"] = "done"
+    error: str | None = None
+    changes: list[ChangeDocument] = []
+    cause: Cause | None = None

@@ -1,0 +1,60 @@
+"""What a drift run found and did: the report, a row for each account, a finding for each drift."""
+
+from typing import Literal
+
+import msgspec
+
+from chalicelib.model.change import ChangeDocument
+
+Outcome = Literal["repaired", "drifted", "failed", "paused"]
+Trigger = Literal["schedule", "request"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """An environment that was not in sync, and what became of it."""
+
+    account_id: str
+    name: str
+    outcome: Outcome
+    changes: list[ChangeDocument] = []
+    error: str | None = None
+
+
+class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run came to in one account."""
+
+    account_id: str
+    checked: int = 0
+    in_sync: int = 0
+    drifted: int = 0
+    repaired: int = 0
+    failed: int = 0
+    not_reached: int = 0
+    error: str | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The report of a run, without its findings, which are kept and read by pages."""
+
+    id: str
+    trigger: Trigger
+    applied: bool
+    status: Literal["running", "finished"]
+    started_at: str
+    finished_at: str | None = None
+    checked: int = 0
+    in_sync: int = 0
+    drifted: int = 0
+    repaired: int = 0
+    failed: int = 0
+    not_reached: list[str] = []
+    accounts: list[AccountRow] = []
+    aws_calls: dict[str, int] = {}
+    stopped: str | None = None
+
+
+class ReportPage(Report, frozen=True, kw_only=True):
+    """A report with one page of its findings."""
+
+    environments: list[Finding] = []
+    next_cursor: str | None = None
