@@ -7,21 +7,17 @@ clients, which are shared by all, count and time-limit each call for whom it is 
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache, partial
 from threading import Lock
-from typing import ParamSpec, TypeVar
-
-P = ParamSpec("P")
-T = TypeVar("T")
-U = TypeVar("U")
 
 WORKERS = 32
-"""Threads, and connections per AWS service, that work side by side in one process."""
+"""Threads that work side by side for one operation, and connections per AWS service."""
+
+_RETRIES_AT_FIRST = 200
 
 
 class Clock:
@@ -44,8 +40,8 @@ class Operation:
     """What is known of the call being answered.
 
     Times are seconds since the epoch. `deadline` is when the last AWS call may start, if it takes
-    no longer than calls may (`aws.CALL_TIMEOUT`); what has to be written to end in good order may
-    still start until `last_call`.
+    no longer than calls may (`aws.clients.CALL_TIMEOUT`); what has to be written to end in good
+    order may still start until `last_call`.
     """
 
     started: float
@@ -58,22 +54,47 @@ class Operation:
     fresh: set[str] = field(default_factory=set)
     """Names and ARNs just made, which IAM may not show everywhere yet."""
     clock: Clock = field(default_factory=lambda: CLOCK)
+    _retries: int = _RETRIES_AT_FIRST
     _lock: Lock = field(default_factory=Lock)
+    _pool: ThreadPoolExecutor | None = None
 
     def count(self, call: str) -> None:
-        """Count one AWS call as it is sent, e.g. `iam:GetRole`."""
+        """Count one AWS call as it is sent, e.g. `iam:GetRole`; each earns one retry."""
         with self._lock:
             self.calls[call] += 1
+            self._retries += 1
+
+    def spend_retry(self) -> bool:
+        """Take one retry from this operation's own store; tell whether there was one left.
+
+        Where everything fails the store runs dry, so that no storm is made of an outage; where a
+        part fails it never does. Nothing of it outlives the operation.
+        """
+        with self._lock:
+            self._retries -= 2
+            return self._retries > 0
 
     def time_left(self) -> float:
         """Return the seconds in which AWS calls may still start; never negative."""
         limit = self.last_call if _CLOSING.get() else self.deadline
         return max(0.0, limit - self.clock.now())
 
+    def pool(self) -> ThreadPoolExecutor:
+        """Return this operation's own threads: none of them works for another."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="trivet")
+            return self._pool
+
+    def end(self) -> None:
+        """Let go of the threads; work that has not begun is dropped."""
+        with self._lock:
+            if self._pool is not None:
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                self._pool = None
+
 
 _CURRENT: ContextVar[Operation | None] = ContextVar("operation", default=None)
-
-
 _CLOSING: ContextVar[bool] = ContextVar("closing", default=False)
 
 
@@ -92,37 +113,17 @@ def is_closing() -> bool:
     return _CLOSING.get()
 
 
-def begin(operation: Operation) -> Operation:
+@contextmanager
+def under_way(operation: Operation) -> Iterator[Operation]:
     """Make this the operation that the current thread, and what it starts, works for."""
-    _CURRENT.set(operation)
-    return operation
+    token = _CURRENT.set(operation)
+    try:
+        yield operation
+    finally:
+        operation.end()
+        _CURRENT.reset(token)
 
 
 def current() -> Operation | None:
     """Return the operation that this thread works for, if any."""
     return _CURRENT.get()
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="trivet")
-
-
-def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-    """Start a function beside the current thread, working for the same operation.
-
-    Work starts in the order of these calls. A function started here may wait for one that was
-    started before it, never for a later one: so the pool cannot lock up.
-    """
-    return _pool().submit(copy_context().run, partial(function, *args, **kwargs))
-
-
-def waited(futures: Sequence["Future[T]"]) -> list[T]:
-    """Return the results in order, when all have ended; raise the first error in that order."""
-    wait(futures)
-    return [future.result() for future in futures]
-
-
-def side_by_side(function: Callable[[T], U], items: Iterable[T]) -> list[U]:
-    """Return `function` of every item, in order, worked on side by side (see `waited`)."""
-    return waited([start(function, item) for item in items])

@@ -1,6 +1,6 @@
 """Logs and metrics: structured lines, and CloudWatch metrics in embedded metric format.
 
-No policy bodies at INFO: a line names the change, the drift report carries the documents.
+No policy bodies at INFO: a line names the change, history carries the documents.
 """
 
 import json
@@ -10,8 +10,8 @@ from threading import Lock
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from chalicelib import operation
-from chalicelib.model import Change
+from chalicelib.work import operation
+from chalicelib.model.change import ChangeDocument
 
 # In ASCII: whatever a caller sends, a line stays one line, and can be written.
 LOGGER = Logger(service="trivet", json_serializer=partial(json.dumps, default=str))
@@ -30,14 +30,15 @@ _COUNTS = frozenset(
         "SmokeTestsFailed",
         "EventsNotDelivered",
         "UnexpectedErrors",
+        "RunsStopped",
+        "UnreachableAccounts",
     }
 )
 
 
-def log_change(environment: str, change: Change) -> None:
+def log_change(environment: str, change: ChangeDocument) -> None:
     """Log one change that AWS accepted."""
     current = operation.current()
-    what = change.expected if change.expected is not None else change.actual
     LOGGER.info(
         "change applied",
         extra={
@@ -45,7 +46,8 @@ def log_change(environment: str, change: Change) -> None:
             "kind": change.kind,
             "role": change.role,
             "resource": change.resource,
-            "value": what if isinstance(what, str) else None,
+            "effect": change.effect,
+            "found": change.summary,
             "caller": current and current.caller,
             "request_id": current and current.request_id,
         },
