@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.model.conditions import Condition
 from chalicelib.model.difference import Comparison
-from chalicelib.model.statements import AllBut, Element, Gap, Policy, Statement
+from chalicelib.model.statements import AllBut, Element, Gap, Only, Policy, Statement
 
 _NAMED = 4
 _LONGEST = 160
@@ -37,16 +37,14 @@ def quoted(value: Any) -> str:
 
 def said(compared: Comparison) -> str:
     """Return how the policy found differs from the one declared; what widens it first."""
-    if any(
-        policy.version is None and policy.unread for policy in (compared.expected, compared.actual)
-    ):
+    if compared.expected.wholly_unread or compared.actual.wholly_unread:
         return joined(_unread(compared)) or "says the same"
-    words = _Words(compared.scope == "Principal")
+    words = _Words(compared)
     phrases = [
-        *(words.gap(gap, found=True) for gap in compared.allowed),
-        *(words.gap(gap, found=False) for gap in compared.no_longer_denied),
-        *(words.gap(gap, found=False) for gap in compared.no_longer_allowed),
-        *(words.gap(gap, found=True) for gap in compared.denied),
+        *map(words.besides, compared.allowed),
+        *map(words.no_longer, compared.no_longer_denied),
+        *map(words.no_longer, compared.no_longer_allowed),
+        *map(words.besides, compared.denied),
         *_unread(compared),
     ]
     if compared.read_otherwise:
@@ -68,32 +66,51 @@ def contents(policy: Policy) -> str:
 class _Words:
     """The words for a policy of one sort: for identity policies, or for trust policies."""
 
-    def __init__(self, trust: bool) -> None:
-        self._trust = trust
+    def __init__(self, compared: Comparison) -> None:
+        self._trust = compared.scope == "Principal"
+        self._found = compared.actual.statements
 
-    def gap(self, gap: Gap, found: bool) -> str:
-        """Return what one policy says and the other does not; `found`: the one found says it."""
+    def besides(self, gap: Gap) -> str:
+        """Return what only the policy found says."""
         if gap.near is not None:
-            pair = (gap.near, gap.statement) if found else (gap.statement, gap.near)
-            return f"{self._does(gap, '')}{_conditions(*pair)}{_sid(pair[1])}"
-        comma = "," if gap.statement.conditions else ""
-        does = f"{self._does(gap, '')} besides{comma}" if found else self._does(gap, "no longer ")
-        return f"{does}{_if(gap.statement.conditions)}{_sid(gap.statement)}"
+            return self._otherwise(gap, gap.near, gap.statement)
+        conditions = _if(gap.statement.conditions)
+        comma = "," if conditions else ""
+        return f"{self._does(gap, '')} besides{comma}{conditions}{_sid(gap.statement)}"
+
+    def no_longer(self, gap: Gap) -> str:
+        """Return what only the policy declared says."""
+        if gap.near is not None:
+            return self._otherwise(gap, gap.statement, gap.near)
+        does = f"{self._does(gap, 'no longer ')}{_if(gap.statement.conditions)}"
+        return f"{does}{self._still(gap)}{_sid(gap.statement)}"
+
+    def _otherwise(self, gap: Gap, expected: Statement, actual: Statement) -> str:
+        return f"{self._does(gap, '')}{_conditions(expected, actual)}{_sid(actual)}"
+
+    def _still(self, gap: Gap) -> str:
+        same = [each for each in self._found if each.effect == gap.statement.effect]
+        actions, scope = gap.parts(same)
+        if scope:
+            by = "by" if self._assuming(gap) else "to" if self._trust else "on"
+            return f", still {by} {_elements(scope)}"
+        return f", still {_elements(actions)}" if actions else ""
 
     def _does(self, gap: Gap, no_longer: str) -> str:
         scope = _elements(gap.scope)
-        if not self._trust:
-            return f"{no_longer}{_verb(gap.statement)} {_elements(gap.actions)} on {scope}"
-        if gap.statement.effect == "Allow" and _only_assuming(gap.actions):
+        if self._assuming(gap):
             return f"may {no_longer}be assumed by {scope}"
-        return f"{no_longer}{_verb(gap.statement)} {_elements(gap.actions)} to {scope}"
+        to = "to" if self._trust else "on"
+        return f"{no_longer}{_verb(gap.statement)} {_elements(gap.actions)} {to} {scope}"
+
+    def _assuming(self, gap: Gap) -> bool:
+        allows = self._trust and gap.statement.effect == "Allow"
+        return allows and all(
+            isinstance(each, Only) and each.pattern in _ASSUMING for each in gap.actions
+        )
 
 
 _ASSUMING = {"sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"}
-
-
-def _only_assuming(actions: Iterable[Element]) -> bool:
-    return all(not isinstance(each, AllBut) and each.pattern in _ASSUMING for each in actions)
 
 
 def _verb(statement: Statement) -> str:

@@ -77,15 +77,28 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What a statement says and others do not: all these actions on all this scope.
-
-    `near` says the same under other conditions, if any does.
-    """
+    """What a statement says and others do not: all these actions on all this scope."""
 
     statement: Statement
     actions: tuple[Element, ...]
     scope: tuple[Element, ...]
     near: Statement | None
+    """The other statement that says the same under other conditions, if one does."""
+
+    def parts(self, by: Iterable[Statement]) -> tuple[tuple[Element, ...], tuple[Element, ...]]:
+        """Return parts of this that others do say, under the same conditions.
+
+        First actions on all the scope, then scope of all the actions.
+        """
+        actions: dict[Element, None] = {}
+        scope: dict[Element, None] = {}
+        for each in by:
+            if each.conditions == self.statement.conditions:
+                if len(_within(self.scope, each.scope)) == len(self.scope):
+                    actions |= _within(each.actions, self.actions)
+                if len(_within(self.actions, each.actions)) == len(self.actions):
+                    scope |= _within(each.scope, self.scope)
+        return tuple(actions), tuple(scope)
 
 
 def read(document: Any, scope: Literal["Resource", "Principal"]) -> Policy:
@@ -168,11 +181,14 @@ def _distance(one: Statement, other: Statement) -> tuple[int, bool, int]:
     return len(one.conditions ^ other.conditions), one.sid != other.sid, -shared
 
 
-def _within(elements: Iterable[Element], wider: Sequence[Element]) -> frozenset[Element]:
+def _within(elements: Iterable[Element], wider: Sequence[Element]) -> dict[Element, None]:
+    """Return the elements that lie within wider ones, each once and in their order."""
     same = frozenset(wider)
-    return frozenset(
-        each for each in elements if each in same or any(_takes_in(one, each) for one in wider)
-    )
+    return {
+        each: None
+        for each in elements
+        if each in same or any(_takes_in(one, each) for one in wider)
+    }
 
 
 def _takes_in(wide: Element, narrow: Element) -> bool:
