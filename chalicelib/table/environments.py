@@ -1,0 +1,244 @@
+"""The environments of all accounts: read, listed, and given out to be held.
+
+Nothing changes a record but a `Hold`, and the one other thing that is told of it: when it was last
+compared with AWS (`look`), which stands beside the document and makes no new version of it.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from msgspec import structs
+
+from chalicelib.errors import Busy, Unreadable
+from chalicelib.model.change import ChangeDocument
+from chalicelib.model.environment import Environment, Look, timestamp
+from chalicelib.model.history import Cause, HistoryEntry, Operation
+from chalicelib.table import listing, looks
+from chalicelib.table.entry import Entry, entry_of
+from chalicelib.table.hold import Hold
+from chalicelib.table.lease import Lease
+from chalicelib.table.listing import Filters
+from chalicelib.table.looks import RunLook
+from chalicelib.table.records import Records, unchanged
+from chalicelib.table.rows import cursor_of, key, read_cursor
+from chalicelib.table.table import Item, Table
+
+_FREE = "(attribute_not_exists(lease) OR lease_until <= :now)"
+
+_ROUNDS = 3
+"""How often others may record a look at a record while it is being written."""
+
+_DIED = (
+    "The process ended before it could record what it did. These changes were planned; whichever "
+    "were not made, the next call or drift run makes."
+)
+
+
+class Environments:
+    """The recorded environments, for one operation."""
+
+    def __init__(self, table: Table, home_account_id: str) -> None:
+        self._table = table
+        self._records = Records(table, home_account_id)
+
+    def get(self, account_id: str, name: str) -> Entry | None:
+        """Return an environment, or `None` if none of that name is recorded.
+
+        Raises:
+            Unreadable: its row does not say what it should.
+        """
+        at = (self._records.pk(account_id), name)
+        doing = f"reading environment {name}"
+        rows = self._table.get_all(doing, [key(*at), key(looks.PK, account_id)])
+        if at not in rows:
+            return None
+        run_look = looks.of_row(self._table, rows.get((looks.PK, account_id)))
+        return entry_of(rows[at], account_id, run_look)
+
+    def create(self, environment: Environment, operation_name: Operation) -> Hold | Entry:
+        """Record a new environment and hold it.
+
+        Returns:
+            The hold; or the environment of that name that exists already.
+        """
+        under_way = self._under_way(1, operation_name, (), None)
+        entry, found = self._records.put(
+            f"recording environment {environment.name}",
+            Entry(environment, 1, Lease.taken(self._table), under_way=under_way),
+            {"ConditionExpression": "attribute_not_exists(pk)"},
+        )
+        if found is None or self._is_ours(found, entry):
+            return Hold(self._records, entry, under_way, is_new=True)
+        account_id = environment.account_id
+        return entry_of(found, account_id, self.looked(account_id))
+
+    def hold(
+        self,
+        entry: Entry,
+        environment: Environment,
+        operation_name: Operation,
+        planned: Sequence[ChangeDocument] = (),
+        cause: Cause | None = None,
+    ) -> Hold | None:
+        """Hold an environment, and record what it is now declared to be.
+
+        Args:
+            entry: as last read. A call that held it and never told its end gets its place in
+                history with this.
+            planned: what is to be changed, recorded in case that this process dies.
+            cause: the event that this answers to.
+
+        Returns:
+            `None` if it was changed since, or somebody holds it: it is to be read again.
+        """
+        under_way = self._under_way(entry.version + 1, operation_name, planned, cause)
+        for _ in range(_ROUNDS):
+            held, found = self._records.put(
+                f"holding environment {environment.name}",
+                replace(
+                    entry,
+                    environment=environment,
+                    version=entry.version + 1,
+                    lease=Lease.taken(self._table),
+                    under_way=under_way,
+                ),
+                unchanged(entry, _FREE, self._table.now()),
+                [_died(entry.under_way)] if entry.under_way else [],
+            )
+            if found is None or self._is_ours(found, held):
+                return Hold(self._records, held, under_way)
+            again = entry_of(found, environment.account_id, entry.run_look) if found else None
+            if again is None or again.version != entry.version or again.is_held(self._table.now()):
+                return None
+            entry = again
+        return None
+
+    def page(
+        self,
+        account_id: str,
+        limit: int,
+        cursor: str | None = None,
+        filters: Filters | None = None,
+    ) -> tuple[list[Entry], str | None]:
+        """Return up to `limit` environments by name, and the cursor of the next page, if any.
+
+        The reads are as many for any number of environments. Rows that cannot be read are left
+        out, and told in the table's `unreadable`.
+
+        Raises:
+            Invalid: the cursor is none.
+        """
+        after = None if cursor is None else read_cursor(cursor, str)
+        wanted = filters.facets if filters else frozenset()
+        rows, last = listing.page(self._records, account_id, wanted, limit, after)
+        run_look = self.looked(account_id)
+        read = [self._readable(row, account_id, run_look) for row in rows]
+        found = [entry for entry in read if entry is not None and wanted <= entry.facets]
+        return found, None if last is None else cursor_of(last)
+
+    def all(self, account_id: str) -> Iterator[Entry | Unreadable]:
+        """Return all environments of an account by name, and the error of each unreadable row."""
+        run_look = self.looked(account_id)
+        for row in listing.every(self._records, account_id):
+            try:
+                yield entry_of(row, account_id, run_look)
+            except Unreadable as error:
+                yield error
+
+    def count(self, account_id: str) -> int:
+        """Return how many environments an account has."""
+        return self._table.count("counting environments", self._records.pk(account_id))
+
+    def look(self, entry: Entry, look: Look) -> None:
+        """Record a comparison with AWS, unless the environment was changed or held since.
+
+        Args:
+            entry: as read before AWS was.
+        """
+        for _ in range(_ROUNDS):
+            doing = f"recording the look at environment {entry.environment.name}"
+            found = self._records.put_look(doing, entry, look)
+            if not found:
+                return
+            again = entry_of(found, entry.environment.account_id, entry.run_look)
+            seen = again.own_look.at or ""
+            if again.version != entry.version or again.lease or seen >= (look.at or ""):
+                return
+            entry = again
+
+    def index(self, entry: Entry) -> None:
+        """Write the index rows of a record of 1.0, which has none."""
+        if entry.indexed is None:
+            self.look(entry, entry.own_look)
+
+    def looked(self, account_id: str) -> RunLook:
+        """Return what whole fleet runs recorded of an account."""
+        return looks.read(self._table, account_id)
+
+    def record_run_look(self, account_id: str, at: str, not_reached: Collection[str]) -> None:
+        """Record that a run found everything else in sync, with one write for all of them.
+
+        That confirms each environment whose own look said so already. The run records a `look` of
+        its own for every other one, before this.
+
+        Args:
+            at: when the run began to read AWS, RFC 3339.
+            not_reached: names of environments that it did not get to.
+        """
+        looks.record(self._table, account_id, at, not_reached)
+
+    def check_free(self, entry: Entry) -> None:
+        """Raise unless an environment can be held.
+
+        Raises:
+            Busy: another call holds it.
+        """
+        now = self._table.now()
+        if entry.lease is not None and entry.is_held(now):
+            raise entry.lease.busy(f"Environment {entry.environment.name}", now)
+
+    def contended(self, account_id: str, name: str) -> Busy:
+        """Return the error of a call that came too late: the environment is another's by now."""
+        entry = self.get(account_id, name)
+        try:
+            if entry is not None:
+                self.check_free(entry)
+        except Busy as error:
+            return error
+        return Busy(f"Other calls work on environment {name}. Call again.", retry_after=1)
+
+    def _readable(self, row: Item, account_id: str, run_look: RunLook) -> Entry | None:
+        try:
+            return entry_of(row, account_id, run_look)
+        except Unreadable as error:
+            self._table.unreadable.append(error)
+            return None
+
+    def _is_ours(self, found: Item, entry: Entry) -> bool:
+        """Tell whether the row that stood against a write is what it wrote itself before."""
+        return (found.get("lease"), found.get("version")) == (
+            {"S": self._table.operation.id},
+            {"N": str(entry.version)},
+        )
+
+    def _under_way(
+        self,
+        version: int,
+        operation_name: Operation,
+        planned: Sequence[ChangeDocument],
+        cause: Cause | None,
+    ) -> HistoryEntry:
+        operation = self._table.operation
+        return HistoryEntry(
+            # Of entries of one moment, the later version sorts behind.
+            id=f"{version:08}-{operation.id[:12]}",
+            at=timestamp(self._table.now()),
+            operation=operation_name,
+            by=operation.caller,
+            changes=list(planned),
+            cause=cause,
+        )
+
+
+def _died(under_way: HistoryEntry) -> HistoryEntry:
+    return structs.replace(under_way, outcome="failed", error=_DIED)
