@@ -1,4 +1,4 @@
-"""Trivet's Lambda functions: the API, the scheduled drift run, IAM's change events, the fleet's steps.
+"""Trivet's Lambda functions: the API, the schedule, IAM's change events, the fleet's steps.
 
 Only routing is here. What can be asked is in `chalicelib/verbs/`, how it is done in
 `chalicelib/flow/`; `docs/architecture.md` has the picture.

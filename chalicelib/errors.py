@@ -67,6 +67,11 @@ class QuotaReached(Conflict):
 class Unreadable(TrivetError):
     """A row of the table cannot be read, or does not match its key: it harms only itself."""
 
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+        """What the row is of, by its key: an environment's name, an account's id, a run's."""
+
 
 class Refused(TrivetError):
     """AWS refuses Trivet itself: its own permissions do not suffice."""

@@ -16,7 +16,7 @@ from chalicelib.model.environment import Environment
 from chalicelib.settings import Settings
 from chalicelib.table.accounts import Accounts
 from chalicelib.table.environments import Environments
-from chalicelib.table.fleet import FleetLease
+from chalicelib.table.fleet import Fleet
 from chalicelib.table.history import History
 from chalicelib.table.reports import Reports
 from chalicelib.table.table import Table
@@ -37,7 +37,7 @@ class Installation:
     history: History
     reports: Reports
     accounts: Accounts
-    fleet: FleetLease
+    fleet: Fleet
 
     def registered(self, account_id: str | None) -> str:
         """Return the id of an account that environments can be in; home's for `None`.
@@ -104,11 +104,11 @@ def installed(current: Operation) -> Installation:
         settings=settings,
         home=home,
         catalogue=catalogue_of.load(allowed=settings.profiles),
-        environments=Environments(table, home),
+        environments=Environments(table),
         history=History(table),
         reports=Reports(table),
         accounts=Accounts(table),
-        fleet=FleetLease(table),
+        fleet=Fleet(table),
     )
 
 

@@ -13,9 +13,7 @@ blueprint = Blueprint(__name__)
 _TAG = "about"
 
 
-@endpoint(
-    blueprint, "GET", "/health", name="getHealth", tag=_TAG, answers={200: schemas.Health}
-)
+@endpoint(blueprint, "GET", "/health", name="getHealth", tag=_TAG, answers={200: schemas.Health})
 def get_health(call: Call) -> Answer:
     """Tell that Trivet reaches AWS, and as whom."""
     try:

@@ -95,9 +95,7 @@ def endpoint(
     def register(view: Callable[..., Answer]) -> Callable[..., Response]:
         statuses = tuple(sorted({*problems, 422, 500, 502, 503} | ({400} if body else set())))
         summary = (view.__doc__ or "").strip().splitlines()[0]
-        ENDPOINTS.append(
-            Endpoint(method, path, name, tag, summary, body, query, answers, statuses)
-        )
+        ENDPOINTS.append(Endpoint(method, path, name, tag, summary, body, query, answers, statuses))
 
         @wraps(view)
         def answer(**path_parameters: str) -> Response:

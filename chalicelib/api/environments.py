@@ -1,5 +1,6 @@
 """The routes of environments, of home and again of every registered account."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from chalicelib.api import documents, schemas
 from chalicelib.api.endpoints import Answer, Call, endpoint
 from chalicelib.errors import FieldError, Invalid, NotFound
 from chalicelib.model.environment import timestamp
-from chalicelib.table.environments import Filters
+from chalicelib.table.listing import Filters
 from chalicelib.verbs.amend import pause, resume, unprotect
 from chalicelib.verbs.delete import delete
 from chalicelib.verbs.provision import Request, provision
@@ -24,24 +25,28 @@ _SHOWN = {200: schemas.Environment}
 _MADE = {200: schemas.Environment, 201: schemas.Environment}
 
 
-def _in_every_account(method: str, path: str, name: str, **described: Any) -> Any:
+def _in_every_account(
+    method: str,
+    path: str,
+    name: str,
+    *,
+    problems: tuple[int, ...] = (),
+    **described: Any,
+) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Register a function as a route of home's environments, and of each account's."""
-    validated = tuple(described.pop("validated_path", ()))
 
-    def register(view: Any) -> Response:
-        endpoint(blueprint, method, path, name=name, validated_path=validated, **described)(view)
-        in_account = f"{name}InAccount"
-        problems = (*described.pop("problems", ()), 404)
-        routed: Response = endpoint(
+    def register(view: Callable[..., Answer]) -> Callable[..., Response]:
+        at_home = endpoint(blueprint, method, path, name=name, problems=problems, **described)
+        in_account = endpoint(
             blueprint,
             method,
             f"/accounts/{{account_id}}{path}",
-            name=in_account,
-            validated_path=validated,
-            problems=problems,
+            name=f"{name}InAccount",
+            problems=(*problems, 404),
             **described,
-        )(view)
-        return routed
+        )
+        in_account(view)
+        return at_home(view)
 
     return register
 

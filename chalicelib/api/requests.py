@@ -99,9 +99,10 @@ def body(request: Request, into: type[_Parsed], path: Mapping[str, str]) -> _Par
     return _parsed(into, content, strict=True, errors=errors)
 
 
-def _json_object(raw_body: bytes) -> dict[str, Any]:
-    if len(raw_body) > _BODY_LIMIT:
-        size = f"{len(raw_body):,} bytes; at most {_BODY_LIMIT:,} are allowed"
+def _json_object(raw_body: str | bytes) -> dict[str, Any]:
+    size_in_bytes = len(raw_body.encode() if isinstance(raw_body, str) else raw_body)
+    if size_in_bytes > _BODY_LIMIT:
+        size = f"{size_in_bytes:,} bytes; at most {_BODY_LIMIT:,} are allowed"
         raise NotJson(f"The body is too large: {size}.")
     raw = raw_body.strip()
     try:

@@ -51,9 +51,7 @@ Wait = Annotated[
 ]
 Name = Annotated[str, Meta(min_length=NAME_MIN_LENGTH, pattern=NAME_PATTERN)]
 """The greatest length follows from the templates: see `requests.name_type`."""
-AccountId = Annotated[
-    str, Meta(pattern=r"^[0-9]{12}$", description="an AWS account id: 12 digits")
-]
+AccountId = Annotated[str, Meta(pattern=r"^[0-9]{12}$", description="an AWS account id: 12 digits")]
 Moment = Annotated[
     str,
     Meta(
@@ -71,7 +69,7 @@ class Declare(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     profile: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
     parameters: ParameterValues | UnsetType = UNSET
     tags: Tags | UnsetType = UNSET
-    permissions_boundary: PolicyArn | None | UnsetType = UNSET
+    permissions_boundary: PolicyArn | UnsetType | None = UNSET
     on_extras: OnExtras | UnsetType = UNSET
     deletion_protection: bool | UnsetType = UNSET
     dry_run: bool = False

@@ -12,9 +12,11 @@ from typing import Any
 
 from botocore.exceptions import (
     ClientError,
-    ConnectionError as NoConnection,
     HTTPClientError,
     IncompleteReadError,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnection,
 )
 
 from chalicelib.aws import answers

@@ -1,4 +1,4 @@
-"""A drift run in one account: all its environments looked at in bulk, and put back where they differ.
+"""A drift run in one account: its environments looked at in bulk, and put back where they differ.
 
 The account is read with IAM's bulk listings, whatever number of environments there are. Nothing is
 written for an environment that is in sync. A drifted one is repaired from what the bulk reading
@@ -28,7 +28,7 @@ from chalicelib.model.desired import Desired
 from chalicelib.model.environment import Look, timestamp
 from chalicelib.model.report import AccountRow, Finding, Outcome
 from chalicelib.resources import policy, state_machine
-from chalicelib.table.environments import Entry
+from chalicelib.table.entry import Entry
 from chalicelib.work import telemetry, threads
 
 _RESERVE = 5
@@ -126,8 +126,7 @@ def would_change(installation: Installation, seen: AccountLook) -> int:
     return sum(
         bool(_plan(installation, case, _as_declared(case)).steps)
         for case in seen.cases
-        if not case.entry.environment.paused_until(now)
-        and not case.entry.environment.being_deleted
+        if not case.entry.environment.paused_until(now) and not case.entry.environment.being_deleted
     )
 
 
@@ -137,9 +136,7 @@ def _as_declared(case: Case) -> ActualStateMachine:
     return ActualStateMachine(machine.arn, recorded, machine.role_arn, machine.definition)
 
 
-def _plan(
-    installation: Installation, case: Case, machine: ActualStateMachine | None
-) -> Plan:
+def _plan(installation: Installation, case: Case, machine: ActualStateMachine | None) -> Plan:
     actual = case.actual.with_state_machine(machine)
     ignored = installation.settings.ignores_tag
     return compare(case.entry.environment, case.desired, actual, ignored)
@@ -268,9 +265,7 @@ class _AccountRun:
             errand = converge.Errand("drift_repair")
             hold = converge.hold_for(self.installation, case.entry, plan, errand)
             if hold is None:
-                raise self.installation.environments.contended(
-                    recorded.account_id, recorded.name
-                )
+                raise self.installation.environments.contended(recorded.account_id, recorded.name)
             with hold:
                 converge.carry(self.installation, self.target, hold, plan, errand)
         except Busy:
@@ -325,9 +320,7 @@ class _AccountRun:
             # The report says it too: the next run records it.
             telemetry.LOGGER.warning("look not recorded", extra={"reason": str(error)})
 
-    def _failed(
-        self, case: Case, found: Iterable[ChangeDocument], error: TrivetError
-    ) -> Finding:
+    def _failed(self, case: Case, found: Iterable[ChangeDocument], error: TrivetError) -> Finding:
         reason = {"environment": case.name, "reason": str(error)}
         telemetry.LOGGER.error("check failed", extra=reason)
         return self._finding(case, "failed", found, str(error))

@@ -1,4 +1,4 @@
-"""The permissions boundary of an environment's roles: what may be declared, and that it is there."""
+"""The permissions boundary of an environment's roles: that it may be declared, and is there."""
 
 import json
 

@@ -103,10 +103,15 @@ def carry_out(
     for arn in (each for each in roles if each in by_resource):
         chains[arn] = threads.start(_chain, target, desired, by_resource[arn], dict(chains))
     under = chains.get(desired.state_machine.role_arn)
-    last = [threads.start(_machine_chain, target, desired, machine, under, then)]
     role_chains = [chains[arn] for arn in roles if arn in chains]
-    for arn in (each for each in by_resource if each not in (*declared, *roles)):
-        last.append(threads.start(_after, role_chains, target, desired, by_resource[arn]))
+    last = [
+        threads.start(_machine_chain, target, desired, machine, under, then),
+        *(
+            threads.start(_after, role_chains, target, desired, by_resource[arn])
+            for arn in by_resource
+            if arn not in (*declared, *roles)
+        ),
+    ]
     applied = Applied()
     for each in threads.waited([*chains.values(), *last]):
         applied.add(each)

@@ -5,9 +5,9 @@ only given for the very version of the record that was read before AWS was, so t
 does in between goes unnoticed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
@@ -22,8 +22,7 @@ from chalicelib.flow.result import Result
 from chalicelib.installation import Installation
 from chalicelib.model.environment import Environment, Look, timestamp
 from chalicelib.model.history import Cause, Operation
-from chalicelib.resources.change import AnyChange
-from chalicelib.table.environments import Entry
+from chalicelib.table.entry import Entry
 from chalicelib.table.hold import Hold
 from chalicelib.work import telemetry
 
@@ -83,9 +82,7 @@ def converge(
     raise environments.contended(account_id, name)
 
 
-def _settled(
-    installation: Installation, target: Target, entry: Entry, errand: Errand
-) -> Result:
+def _settled(installation: Installation, target: Target, entry: Entry, errand: Errand) -> Result:
     """Answer where nothing is left to change: the smoke test is carried on, or run again."""
     test = entry.environment.smoke_test
     if test.status == "succeeded" or (test.status == "running" and errand.wait == 0):
@@ -110,9 +107,7 @@ def _forgetting_if_unmade(installation: Installation, entry: Entry, plan: Plan) 
         raise
 
 
-def hold_for(
-    installation: Installation, entry: Entry, plan: Plan, errand: Errand
-) -> Hold | None:
+def hold_for(installation: Installation, entry: Entry, plan: Plan, errand: Errand) -> Hold | None:
     """Hold an environment to carry out a plan; `None` where it changed since it was read."""
     now, steps = installation.operation.clock.now(), plan.steps
     test = plan.environment.smoke_test
@@ -139,7 +134,7 @@ def carry(
     Raises:
         TrivetError: a step failed; the environment is to be recorded as incomplete.
     """
-    _carry_out(installation, target, hold, plan, errand)
+    _Carrying(installation, target, hold, plan, errand).run()
     if hold.environment.status == "ready":
         now = timestamp(installation.operation.clock.now())
         hold.look = Look(in_sync=_all_done(plan), at=now)
@@ -148,7 +143,7 @@ def carry(
 
 def result_of(hold: Hold) -> Result:
     """Return what became of an environment that was held."""
-    return Result(hold.environment, hold.look, hold.changes, created=hold.is_new)
+    return Result(hold.environment, hold.entry.look, hold.changes, created=hold.is_new)
 
 
 def _all_done(plan: Plan) -> bool:
@@ -156,75 +151,79 @@ def _all_done(plan: Plan) -> bool:
     return len(plan.steps) == len(plan.differences)
 
 
-def _carry_out(
-    installation: Installation, target: Target, hold: Hold, plan: Plan, errand: Errand
-) -> None:
-    clock = installation.operation.clock
-    until, steps, desired = clock.now() + errand.wait, plan.steps, plan.desired
-    test = hold.environment.smoke_test
-    rerun = bool(steps) or test.status in ("failed", "pending")
-    if rerun:
-        test = proving.begun_anew(test, steps, clock.now())
-    hold.environment = replace(
-        hold.environment,
-        unique_ids=plan.unique_ids,
-        made=_with_declared(hold.environment, plan),
-        smoke_test=test,
-    )
-    started: list[str] = []
+@dataclass(frozen=True, slots=True)
+class _Carrying:
+    """A plan being carried out for an environment that is held."""
 
-    def start_smoke_test() -> None:
-        if rerun and not started:
-            arn = smoke.start(target, desired, installation.operation.id)
-            started.extend([arn] if arn else [])
+    installation: Installation
+    target: Target
+    hold: Hold
+    plan: Plan
+    errand: Errand
+    started: list[str] = field(default_factory=list)
+    """The execution of the smoke test, once it is started."""
 
-    applied = _apply(installation, target, hold, plan, errand.adopt, start_smoke_test)
-    if started:
-        test = replace(
-            test, status="running", execution_arn=started[0], started=clock.now()
+    def run(self) -> None:
+        """Carry it out, start the smoke test, and set what the environment came to."""
+        hold, plan, clock = self.hold, self.plan, self.installation.operation.clock
+        until, test = clock.now() + self.errand.wait, hold.environment.smoke_test
+        rerun = bool(plan.steps) or test.status in ("failed", "pending")
+        if rerun:
+            test = proving.begun_anew(test, plan.steps, clock.now())
+        hold.environment = replace(
+            hold.environment,
+            unique_ids=plan.unique_ids,
+            made=_with_declared(hold.environment, plan),
+            smoke_test=test,
         )
-    pending = next((each for each in applied.left if each.kind in proving.MACHINE_KINDS), None)
-    hold.environment = replace(
-        hold.environment,
-        status="incomplete" if pending else "ready",
-        awaits_state_machine=pending is not None,
-        made=_declared(plan),
-        unique_ids=_without_gone(hold.environment.unique_ids, applied),
-        smoke_test=test,
-    )
-    # The handler of IAM's events has no right to what the smoke test asks: a GET or a run does.
-    carried_on = errand.wait > 0 or (pending and errand.operation != "event_repair")
-    if carried_on and not test.finished:
-        progress = smoke.Progress(test, pending, runs=len(started))
-        proving.advance(installation, target, desired, hold, progress, until)
+        applied = self._applied(self._start_smoke_test if rerun else _start_nothing)
+        if self.started:
+            execution = self.started[0]
+            test = replace(test, status="running", execution_arn=execution, started=clock.now())
+        pending = next((each for each in applied.left if each.kind in proving.MACHINE_KINDS), None)
+        hold.environment = replace(
+            hold.environment,
+            status="incomplete" if pending else "ready",
+            awaits_state_machine=pending is not None,
+            made=_declared(plan),
+            unique_ids=_without_gone(hold.environment.unique_ids, applied),
+            smoke_test=test,
+        )
+        # The handler of IAM's events has no right to what the smoke test asks: a GET or a run does.
+        carried_on = self.errand.wait > 0 or (pending and self.errand.operation != "event_repair")
+        if carried_on and not test.finished:
+            progress = smoke.Progress(plan.desired, test, pending, runs=len(self.started))
+            proving.advance(self.installation, self.target, hold, progress, until)
+
+    def _start_smoke_test(self) -> None:
+        if not self.started:
+            operation_id = self.installation.operation.id
+            arn = smoke.start(self.target, self.plan.desired, operation_id)
+            self.started.extend([arn] if arn else [])
+
+    def _applied(self, then: Callable[[], None]) -> Applied:
+        """Carry out the steps; where AWS's state moved meanwhile, compare again and go on."""
+        hold, desired, steps = self.hold, self.plan.desired, self.plan.steps
+        for _ in range(ROUNDS):
+            applied = carry_out(self.target, desired, steps, then)
+            telemetry.count("ChangesApplied", len(applied.changes))
+            hold.changes += shown(applied.changes)
+            ids = hold.environment.unique_ids | applied.unique_ids
+            hold.environment = replace(hold.environment, unique_ids=ids)
+            if not applied.is_stale and (applied.errors or not applied.look_again):
+                break
+            actual = read(self.target, desired, ids)
+            ignored = self.installation.settings.ignores_tag
+            again = compare(hold.environment, desired, actual, ignored)
+            again.check_ours(self.errand.adopt, changed=bool(hold.changes))
+            steps = again.steps
+        if applied.errors:
+            raise applied.worst()
+        return applied
 
 
-def _apply(
-    installation: Installation,
-    target: Target,
-    hold: Hold,
-    plan: Plan,
-    adopt: bool,
-    then: Callable[[], None],
-) -> Applied:
-    """Carry out the steps; where AWS's state moved meanwhile, compare again and go on."""
-    steps: Sequence[AnyChange] = plan.steps
-    for _ in range(ROUNDS):
-        applied = carry_out(target, plan.desired, steps, then)
-        telemetry.count("ChangesApplied", len(applied.changes))
-        hold.changes += shown(applied.changes)
-        ids = hold.environment.unique_ids | applied.unique_ids
-        hold.environment = replace(hold.environment, unique_ids=ids)
-        if not applied.is_stale and (applied.errors or not applied.look_again):
-            break
-        actual = read(target, plan.desired, ids)
-        ignored = installation.settings.ignores_tag
-        again = compare(hold.environment, plan.desired, actual, ignored)
-        again.check_ours(adopt, changed=bool(hold.changes))
-        steps = again.steps
-    if applied.errors:
-        raise applied.worst()
-    return applied
+def _start_nothing() -> None:
+    """Start no smoke test: the last one's word still holds."""
 
 
 def _declared(plan: Plan) -> dict[str, list[str]]:

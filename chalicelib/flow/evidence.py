@@ -1,7 +1,7 @@
 """The evidence for an environment's wiring, besides the live run: simulated, and read back.
 
-Simulated: the expectations in `policies/`, asked of `iam:SimulatePrincipalPolicy`, as many at a time
-as have role and context in common. Read back: the trust policies as IAM stored them.
+Simulated: the expectations in `policies/`, asked of `iam:SimulatePrincipalPolicy`, as many at a
+time as have role and context in common. Read back: the trust policies as IAM stored them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,9 +53,7 @@ def _simulated(target: Target, desired: Desired, group: SimulationGroup) -> list
     ]
 
 
-def _decisions(
-    target: Target, wanted: Role, group: SimulationGroup
-) -> dict[tuple[str, str], str]:
+def _decisions(target: Target, wanted: Role, group: SimulationGroup) -> dict[tuple[str, str], str]:
     """Return IAM's decision for each action (lower case) and resource of a group.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html

@@ -77,14 +77,11 @@ def _own(
     return {
         each.arn: each
         for each in policies
-        if each is not None
-        and (each.arn in declared or each.unique_id == unique_ids.get(each.arn))
+        if each is not None and (each.arn in declared or each.unique_id == unique_ids.get(each.arn))
     }
 
 
-def in_bulk(
-    target: Target, wanted: Sequence[tuple[Environment, Desired]]
-) -> dict[str, Actual]:
+def in_bulk(target: Target, wanted: Sequence[tuple[Environment, Desired]]) -> dict[str, Actual]:
     """Read the roles and policies of many environments with the account's bulk listings.
 
     What is not theirs is dropped page by page. The tags of policies, which no bulk listing shows,

@@ -46,9 +46,7 @@ class Plan:
         declaration names no more goes last, so that a role is never without what it needs.
         """
         keep_extras = self.environment.declaration.on_extras == "report"
-        wanted = [
-            each for each in self.differences if not (keep_extras and each.origin == "added")
-        ]
+        wanted = [each for each in self.differences if not (keep_extras and each.origin == "added")]
         return tuple(sorted(wanted, key=_turn))
 
     @property
@@ -108,9 +106,7 @@ def shown(changes: Sequence[AnyChange]) -> list[ChangeDocument]:
     return [each.document() for each in changes]
 
 
-def compare(
-    environment: Environment, desired: Desired, actual: Actual, ignored: IsIgnored
-) -> Plan:
+def compare(environment: Environment, desired: Desired, actual: Actual, ignored: IsIgnored) -> Plan:
     """Compare what is declared with what AWS holds.
 
     Args:
@@ -153,9 +149,7 @@ def _left_over(desired: Desired, actual: Actual) -> Iterator[AnyChange]:
         yield policy.DeletePolicy.of(key, held)
 
 
-def _foreign(
-    desired: Desired, actual: Actual, unique_ids: Mapping[str, str]
-) -> Iterator[Foreign]:
+def _foreign(desired: Desired, actual: Actual, unique_ids: Mapping[str, str]) -> Iterator[Foreign]:
     for each in desired.roles:
         there = actual.roles.get(each.name.lower())
         if there is not None:

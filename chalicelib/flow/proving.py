@@ -16,7 +16,7 @@ from chalicelib.model.environment import Environment, SmokeTest
 from chalicelib.model.history import Operation
 from chalicelib.resources import state_machine
 from chalicelib.resources.change import AnyChange
-from chalicelib.table.environments import Entry
+from chalicelib.table.entry import Entry
 from chalicelib.table.hold import Hold
 from chalicelib.work import telemetry
 
@@ -65,7 +65,8 @@ def prove(
     hold.wanted_history = anew
     with hold:
         hold.environment = replace(recorded, smoke_test=test)
-        advance(installation, target, desired, hold, smoke.Progress(test, to_make), until)
+        progress = smoke.Progress(desired, test, to_make)
+        advance(installation, target, hold, progress, until)
     return Result(hold.environment, entry.look, hold.changes)
 
 
@@ -91,14 +92,13 @@ def _to_make(
 def advance(
     installation: Installation,
     target: Target,
-    desired: Desired,
     hold: Hold,
     progress: smoke.Progress,
     until: float,
 ) -> None:
     """Carry the smoke test of a held environment on, and set what it came to."""
     try:
-        smoke.advance(target, desired, progress, installation.operation, until)
+        smoke.advance(target, progress, installation.operation, until)
     except Unavailable as error:
         # No verdict: the next GET or drift run carries the smoke test on.
         telemetry.LOGGER.warning("smoke test interrupted", extra={"reason": str(error)})

@@ -1,8 +1,9 @@
 """An environment taken away: what is its own, whatever was attached to it, and nothing else.
 
-Whatever stands against it is found before anything is deleted. IAM deletes a role only when nothing
-is attached to it and no instance profile holds it, and a policy only when it is attached nowhere and
-has but its default version: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
+Whatever stands against it is found before anything is deleted. IAM deletes a role only when
+nothing is attached to it and no instance profile holds it, and a policy only when it is attached
+nowhere and has but its default version:
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -129,7 +130,9 @@ def _foreign(arn: str, found: Any, recorded: bool, environment: str) -> str | No
 
 def _check_unused(target: Target, own: _Own) -> None:
     """Refuse to take away what someone else relies on."""
-    profiles = threads.side_by_side(lambda arn: role.instance_profiles(target, _name(arn)), own.roles)
+    profiles = threads.side_by_side(
+        lambda arn: role.instance_profiles(target, _name(arn)), own.roles
+    )
     against = [
         f"role {_name(arn)} is in instance profile {profile}"
         for arn, names in zip(own.roles, profiles, strict=True)

@@ -54,6 +54,7 @@ _RUNS_AT_MOST = 5
 class Progress:
     """How far a smoke test got, and what had to be made for it."""
 
+    desired: Desired
     smoke_test: SmokeTest
     to_make: AnyChange | None
     """The change to the state machine that still has to be made."""
@@ -91,9 +92,7 @@ def start(target: Target, desired: Desired, name: str) -> str | None:
     return answer["executionArn"]
 
 
-def advance(
-    target: Target, desired: Desired, progress: Progress, current: Operation, until: float
-) -> None:
+def advance(target: Target, progress: Progress, current: Operation, until: float) -> None:
     """Carry the smoke test on, as far as it gets until then.
 
     Args:
@@ -105,9 +104,9 @@ def advance(
     """
     until, pause = min(until, current.deadline), 0.1
     while True:
-        _make_and_start(target, desired, progress, current)
+        _make_and_start(target, progress, current)
         if progress.smoke_test.status == "running":
-            _judge(target, desired, progress, current, until - pause)
+            _judge(target, progress, current, until - pause)
         if progress.smoke_test.finished or current.clock.now() + pause > until:
             break
         current.clock.sleep(pause * random.uniform(0.75, 1))  # noqa: S311
@@ -117,10 +116,9 @@ def advance(
         progress.smoke_test = replace(progress.smoke_test, checks=checks)
 
 
-def _judge(
-    target: Target, desired: Desired, progress: Progress, current: Operation, until: float
-) -> None:
+def _judge(target: Target, progress: Progress, current: Operation, until: float) -> None:
     """Look at the execution, and conclude the smoke test where that can be done."""
+    desired = progress.desired
     if not progress.evidence:
         progress.evidence = evidence.gather(target, desired)
         progress.asked += 1
@@ -154,11 +152,9 @@ def _concluded(smoke_test: SmokeTest, live: Check, others: Sequence[Check]) -> S
     return replace(smoke_test, status="succeeded" if passed else "failed", checks=checks)
 
 
-def _make_and_start(
-    target: Target, desired: Desired, progress: Progress, current: Operation
-) -> None:
+def _make_and_start(target: Target, progress: Progress, current: Operation) -> None:
     """Make the state machine and start its execution, where that is still to be done."""
-    smoke_test = progress.smoke_test
+    smoke_test, desired = progress.smoke_test, progress.desired
     if progress.to_make is not None:
         try:
             outcome = progress.to_make.apply(target)
@@ -233,9 +229,7 @@ def _live(target: Target, desired: Desired, smoke_test: SmokeTest, now: float) -
     return Check(name, "passed", detail)
 
 
-def _outdated(
-    target: Target, desired: Desired, smoke_test: SmokeTest, live: Check
-) -> str | None:
+def _outdated(target: Target, desired: Desired, smoke_test: SmokeTest, live: Check) -> str | None:
     """Tell whether an execution ran another definition or role than is declared, and which.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-read-consistency.html

@@ -1,4 +1,4 @@
-"""Drift told: an event on the default bus for each environment that was not in sync, and metrics."""
+"""Drift told: an event for each environment that was not in sync, on the default bus; metrics."""
 
 from collections.abc import Sequence
 from functools import partial

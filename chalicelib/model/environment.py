@@ -39,7 +39,7 @@ class SmokeTest(msgspec.Struct, frozen=True):
 
 
 class Declaration(msgspec.Struct, frozen=True, kw_only=True):
-    """What an environment is declared to be; records of 1.0 have no profile: they are `standard`."""
+    """What an environment is declared to be; records of 1.0 have no profile and are `standard`."""
 
     profile: str = "standard"
     parameters: dict[str, str | list[str]] = {}

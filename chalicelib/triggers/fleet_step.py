@@ -50,21 +50,15 @@ def _request(event: dict[str, Any]) -> Request:
     )
 
 
-def _begin(
-    installation: Installation, request: Request, _: dict[str, Any]
-) -> dict[str, Any]:
+def _begin(installation: Installation, request: Request, _: dict[str, Any]) -> dict[str, Any]:
     return {"accounts": drift_run.accounts_of(installation, request)}
 
 
-def _look(
-    installation: Installation, request: Request, event: dict[str, Any]
-) -> dict[str, Any]:
+def _look(installation: Installation, request: Request, event: dict[str, Any]) -> dict[str, Any]:
     return _account(installation, request, event, repair=False)
 
 
-def _repair(
-    installation: Installation, request: Request, event: dict[str, Any]
-) -> dict[str, Any]:
+def _repair(installation: Installation, request: Request, event: dict[str, Any]) -> dict[str, Any]:
     return _account(installation, request, event, repair=True)
 
 
@@ -87,9 +81,7 @@ def _account(
     return {"account_id": account_id}
 
 
-def _decide(
-    installation: Installation, request: Request, event: dict[str, Any]
-) -> dict[str, Any]:
+def _decide(installation: Installation, request: Request, event: dict[str, Any]) -> dict[str, Any]:
     report = _report(installation, event)
     counts = [(row.drifted, row.checked) for row in report.accounts]
     stopped = drift_run.brake(installation, request, counts)

@@ -25,9 +25,7 @@ def pause(
         Busy: another call holds it.
     """
     paused = Pause(until, reason, installation.operation.caller)
-    return _amended(
-        installation, account_id, name, "pause", lambda was: replace(was, pause=paused)
-    )
+    return _amended(installation, account_id, name, "pause", lambda was: replace(was, pause=paused))
 
 
 def resume(installation: Installation, account_id: str, name: str) -> Result:
@@ -37,9 +35,7 @@ def resume(installation: Installation, account_id: str, name: str) -> Result:
         NotFound: there is none of this name.
         Busy: another call holds it.
     """
-    return _amended(
-        installation, account_id, name, "resume", lambda was: replace(was, pause=None)
-    )
+    return _amended(installation, account_id, name, "resume", lambda was: replace(was, pause=None))
 
 
 def unprotect(installation: Installation, account_id: str, name: str) -> Result:

@@ -8,7 +8,7 @@ from chalicelib.flow import remove
 from chalicelib.flow.converge import ROUNDS
 from chalicelib.flow.remove import Removed
 from chalicelib.installation import Installation
-from chalicelib.table.environments import Entry
+from chalicelib.table.entry import Entry
 from chalicelib.table.hold import Hold
 from chalicelib.verbs.show import recorded
 from chalicelib.work import telemetry

@@ -141,7 +141,7 @@ def brake(
     """Tell why a run may not repair what it found, if it may not.
 
     Args:
-        counts: for each account, how many environments a repair would change, and how many there are.
+        counts: for each account, how many environments a repair would change, of how many.
 
     Raises:
         Invalid: it confirms a report that there is not, or that is still running.
@@ -154,9 +154,7 @@ def brake(
     if basis is not None and changed <= basis.drifted:
         return None
     more = (
-        f" That is more than the {basis.drifted} of report {basis.id}."
-        if basis is not None
-        else ""
+        f" That is more than the {basis.drifted} of report {basis.id}." if basis is not None else ""
     )
     return (
         f"{changed} of {fleet} environments would change, more than the share of {limit:g} that "
@@ -233,9 +231,7 @@ def _counts(installation: Installation, course: _Course) -> list[tuple[int, int]
     ]
 
 
-def _check(
-    installation: Installation, course: _Course, repair: bool, record: bool
-) -> None:
+def _check(installation: Installation, course: _Course, repair: bool, record: bool) -> None:
     for each in course.looks:
         result = account_run.check(installation, each, repair, record)
         course.results.append(result)

@@ -64,7 +64,7 @@ def _started(installation: Installation, request: Request) -> str | None:
     except (ClientError, BotoCoreError) as error:
         if answers.code_of(error) == "ExecutionAlreadyExists":
             return report.id
-        installation.reports.forget(report)
+        installation.reports.forget(report, preview=not request.apply)
         if answers.code_of(error) == "StateMachineDoesNotExist":
             return None
         raise answers.translated(error, f"starting the fleet's state machine {name}") from error

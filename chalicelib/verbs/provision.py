@@ -17,7 +17,7 @@ from chalicelib.flow.result import Result
 from chalicelib.installation import Installation
 from chalicelib.model.actual import Actual
 from chalicelib.model.environment import Declaration, Environment, Look, timestamp
-from chalicelib.table.environments import Entry
+from chalicelib.table.entry import Entry
 from chalicelib.table.hold import Hold
 from chalicelib.work import threads
 

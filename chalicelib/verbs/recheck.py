@@ -9,7 +9,6 @@ from chalicelib.errors import Stale, Unavailable
 from chalicelib.flow import boundary
 from chalicelib.flow.converge import Errand, carry, result_of
 from chalicelib.flow.look import look
-from chalicelib.flow.plan import shown
 from chalicelib.flow.result import Result
 from chalicelib.installation import Installation
 from chalicelib.model.environment import Look, timestamp
@@ -21,9 +20,7 @@ _SETTLED_AFTER = 30
 does not stand for the change (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html)."""
 
 
-def recheck(
-    installation: Installation, target: Target, name: str, cause: Cause
-) -> Result | None:
+def recheck(installation: Installation, target: Target, name: str, cause: Cause) -> Result | None:
     """Put an environment back as declared, if a change is there that was not seen yet.
 
     Args:
@@ -78,7 +75,6 @@ def _put_back(installation: Installation, target: Target, hold: Hold) -> None:
         hold.look = Look(in_sync=plan.in_sync, at=now)
         return
     boundary.ensure_for(target, plan)
-    hold.plan(shown(plan.steps))
     hold.environment = replace(
         environment,
         status="incomplete",

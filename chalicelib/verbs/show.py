@@ -8,7 +8,7 @@ from chalicelib.flow.plan import Plan
 from chalicelib.flow.result import Result
 from chalicelib.installation import Installation
 from chalicelib.model.environment import Look, timestamp
-from chalicelib.table.environments import Entry
+from chalicelib.table.entry import Entry
 
 
 def recorded(installation: Installation, account_id: str, name: str) -> Entry:

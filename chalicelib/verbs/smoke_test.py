@@ -7,9 +7,7 @@ from chalicelib.installation import Installation
 from chalicelib.verbs.show import recorded
 
 
-def run_smoke_test(
-    installation: Installation, target: Target, name: str, wait: float
-) -> Result:
+def run_smoke_test(installation: Installation, target: Target, name: str, wait: float) -> Result:
     """Run the smoke test anew.
 
     Raises:

@@ -10,8 +10,8 @@ from threading import Lock
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from chalicelib.work import operation
 from chalicelib.model.change import ChangeDocument
+from chalicelib.work import operation
 
 # In ASCII: whatever a caller sends, a line stays one line, and can be written.
 LOGGER = Logger(service="trivet", json_serializer=partial(json.dumps, default=str))
