@@ -17,7 +17,8 @@ import boto3
 import pytest
 
 from chalicelib import events
-from tests.packaged import chalice, copy_project, invoke, request_event, unpack
+from tests.kit.http import request_event
+from tests.kit.packaged import chalice, copy_project, invoke, unpack
 from tools.child import REPOSITORY
 from tools.embedded_aws import EmbeddedAws, embedded_aws
 
