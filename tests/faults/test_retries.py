@@ -5,7 +5,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 
 from tests.kit import inventory
-from tests.kit.faults import FAILURES, THROTTLES, Latency
+from tests.kit.answers import FAILURES, THROTTLES
+from tests.kit.faults import Latency
 from tests.kit.hostile import concurrent_modification
 from tests.kit.situations import (
     DELETE,

@@ -12,6 +12,23 @@ from xml.sax.saxutils import escape
 
 from botocore.awsrequest import AWSResponse
 
+THROTTLES: Mapping[str, tuple[str, ...]] = {
+    "IAM": ("Throttling",),
+    "STS": ("Throttling",),
+    "SFN": ("ThrottlingException", "TooManyRequestsException"),
+    "DynamoDB": ("ProvisionedThroughputExceededException", "ThrottlingException"),
+    "EventBridge": ("ThrottlingException",),
+}
+"""The codes with which each service asks for fewer calls."""
+
+FAILURES: Mapping[str, str] = {
+    "IAM": "ServiceFailure",
+    "STS": "ServiceUnavailable",
+    "SFN": "InternalServerError",
+    "DynamoDB": "InternalServerError",
+    "EventBridge": "InternalException",
+}
+
 _STATUSES = {
     "AccessDenied": 403,
     "ConcurrentModification": 409,

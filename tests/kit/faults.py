@@ -9,27 +9,11 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from . import answers
+from .answers import FAILURES, THROTTLES
 from .clock import Clock
 from .hostile import concurrent_modification
 from .product import CALL_TIMEOUT, LAST_CALL_TIMEOUT
 from .wire import Call, Deliver
-
-THROTTLES: Mapping[str, tuple[str, ...]] = {
-    "IAM": ("Throttling",),
-    "STS": ("Throttling",),
-    "SFN": ("ThrottlingException", "TooManyRequestsException"),
-    "DynamoDB": ("ProvisionedThroughputExceededException", "ThrottlingException"),
-    "EventBridge": ("ThrottlingException",),
-}
-"""The codes with which each service asks for fewer calls."""
-
-FAILURES: Mapping[str, str] = {
-    "IAM": "ServiceFailure",
-    "STS": "ServiceUnavailable",
-    "SFN": "InternalServerError",
-    "DynamoDB": "InternalServerError",
-    "EventBridge": "InternalException",
-}
 
 
 class Killed(BaseException):
