@@ -1,4 +1,4 @@
-"""The catalogue of drifts: what others do to an environment, and how Trivet is to name it."""
+"""The list of drifts: what others do to an environment by hand, and how Trivet is to name it."""
 
 import json
 from collections.abc import Callable
@@ -6,29 +6,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from tests.conftest import ACCOUNT
-
-from .support import client
-
-ROLES = {
-    "notebook": "SageMaker",
-    "workflow_execution": "StepFunctionsWorkflowExecution",
-    "lambda_trigger": "LambdaTriggerStepFunc",
-}
-POLICIES = {
-    "workflow_execution": "AmazonSageMaker-StepFunctionsWorkflowExecutionPolicy",
-    "lambda_trigger": "LambdaTriggerStepFuncRole",
-}
-ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
-READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-OPEN = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-}
-OPEN_TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
-}
+from .account import client
+from .names import ACCOUNT, ADMINISTRATOR, OPEN, OPEN_TRUST, POLICIES, READ_ONLY, ROLES
 
 
 class Target:

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 from botocore.awsrequest import AWSResponse
 
-from tests.faults import answers
-from tests.faults.wire import Call, Deliver
+from . import answers
+from .wire import Call, Deliver
 
 _NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 _LISTS = {

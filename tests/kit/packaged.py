@@ -115,27 +115,3 @@ def invoke(
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["outside"] == []
     return result["answer"]
-
-
-def request_event(method: str, path: str, body: Any = None) -> dict[str, Any]:
-    """Return what API Gateway hands over for a request to a route without path parameters."""
-    return {
-        "resource": path,
-        "path": path,
-        "httpMethod": method,
-        "headers": {"Content-Type": "application/json"},
-        "multiValueHeaders": {"Content-Type": ["application/json"]},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
-        "stageVariables": None,
-        "requestContext": {
-            "resourcePath": path,
-            "httpMethod": method,
-            "path": path,
-            "requestId": "11111111-1111-1111-1111-111111111111",
-            "identity": {"userArn": "arn:aws:iam::123456789012:user/someone"},
-        },
-        "body": None if body is None else json.dumps(body),
-        "isBase64Encoded": False,
-    }

@@ -10,30 +10,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import botocore.session
-
-from tests.conftest import ACCOUNT, NAME, Answer
-
-from . import holdings
+from . import inventory
+from .account import client
+from .checks import Answer
+from .names import ACCOUNT, NAME, OPEN, OPEN_TRUST, POLICIES, POWER_USER, ROLES
 from .wire import Call
 from .world import World, fresh
 
-NOTEBOOK = f"{NAME}-SageMaker"
-WORKFLOW = f"{NAME}-StepFunctionsWorkflowExecution"
-TRIGGER = f"{NAME}-LambdaTriggerStepFunc"
-WORKFLOW_POLICY = (
-    f"arn:aws:iam::{ACCOUNT}:policy/{NAME}-AmazonSageMaker-StepFunctionsWorkflowExecutionPolicy"
-)
-BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
+NOTEBOOK = f"{NAME}-{ROLES['notebook']}"
+WORKFLOW = f"{NAME}-{ROLES['workflow_execution']}"
+TRIGGER = f"{NAME}-{ROLES['lambda_trigger']}"
+WORKFLOW_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/{NAME}-{POLICIES['workflow_execution']}"
 ENVIRONMENT = f"/environments/{NAME}"
-ANYONE: dict[str, Any] = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
-}
-ANYTHING: dict[str, Any] = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-}
 
 
 @dataclass(frozen=True)
@@ -87,12 +75,7 @@ def _undisturbed(situation: Situation) -> Undisturbed:
         assert situation.done(answer), answer
         calls = tuple(world.wire.calls[mark:])
         world.finish()
-        return Undisturbed(holdings.everything(), calls, holdings.executions())
-
-
-def behind(service: str) -> Any:
-    """Return a client of somebody else's, to act behind Trivet's back."""
-    return botocore.session.get_session().create_client(service)
+        return Undisturbed(inventory.everything(), calls, inventory.executions())
 
 
 def _nothing(world: World) -> None:
@@ -100,39 +83,39 @@ def _nothing(world: World) -> None:
 
 
 def _provisioned(world: World) -> None:
-    answer = world.provision()
+    answer = world.ask_for()
     assert answer.status == 201, answer
     world.finish()
 
 
 def _unfinished(world: World) -> None:
-    assert world.provision().body["smoke_test"]["status"] == "running"
+    assert world.ask_for().body["smoke_test"]["status"] == "running"
     world.clock.sleep(1)
 
 
 def _drifted(world: World) -> None:
     """Drift of about every kind, a role that is gone and a policy with five versions included."""
     _provisioned(world)
-    iam, states = behind("iam"), behind("stepfunctions")
+    iam, states = client("iam"), client("stepfunctions")
     for attached in iam.list_attached_role_policies(RoleName=TRIGGER)["AttachedPolicies"]:
         iam.detach_role_policy(RoleName=TRIGGER, PolicyArn=attached["PolicyArn"])
     iam.delete_role(RoleName=TRIGGER)
     for _ in range(4):
         iam.create_policy_version(
-            PolicyArn=WORKFLOW_POLICY, PolicyDocument=json.dumps(ANYTHING), SetAsDefault=True
+            PolicyArn=WORKFLOW_POLICY, PolicyDocument=json.dumps(OPEN), SetAsDefault=True
         )
-    iam.update_assume_role_policy(RoleName=NOTEBOOK, PolicyDocument=json.dumps(ANYONE))
+    iam.update_assume_role_policy(RoleName=NOTEBOOK, PolicyDocument=json.dumps(OPEN_TRUST))
     iam.update_role(RoleName=NOTEBOOK, Description="mine", MaxSessionDuration=7200)
     iam.untag_role(RoleName=NOTEBOOK, TagKeys=["trivet:role"])
     iam.tag_role(RoleName=NOTEBOOK, Tags=[{"Key": "mine", "Value": "yes"}])
-    iam.put_role_permissions_boundary(RoleName=NOTEBOOK, PermissionsBoundary=BOUNDARY)
+    iam.put_role_permissions_boundary(RoleName=NOTEBOOK, PermissionsBoundary=POWER_USER)
     iam.detach_role_policy(
         RoleName=NOTEBOOK, PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess"
     )
     iam.attach_role_policy(
         RoleName=NOTEBOOK, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
     )
-    iam.put_role_policy(RoleName=NOTEBOOK, PolicyName="mine", PolicyDocument=json.dumps(ANYTHING))
+    iam.put_role_policy(RoleName=NOTEBOOK, PolicyName="mine", PolicyDocument=json.dumps(OPEN))
     iam.delete_role_policy(RoleName=NOTEBOOK, PolicyName="PassWorkflowExecutionRole")
     machine = states.list_state_machines()["stateMachines"][0]["stateMachineArn"]
     definition = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
@@ -141,10 +124,10 @@ def _drifted(world: World) -> None:
 
 def _made_by_hand(world: World) -> None:
     """A role and a policy of the environment's names, without tags, and not quite right."""
-    iam = behind("iam")
-    iam.create_role(RoleName=NOTEBOOK, AssumeRolePolicyDocument=json.dumps(ANYONE))
+    iam = client("iam")
+    iam.create_role(RoleName=NOTEBOOK, AssumeRolePolicyDocument=json.dumps(OPEN_TRUST))
     name = WORKFLOW_POLICY.rsplit("/", 1)[-1]
-    iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(ANYTHING))
+    iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(OPEN))
 
 
 def _post(**fields: Any) -> tuple[str, str, dict[str, Any]]:
@@ -180,7 +163,7 @@ INVALID = Situation(
 PUT = Situation(
     "declare anew",
     _provisioned,
-    ("PUT", ENVIRONMENT, {"tags": {"team": "lake"}, "permissions_boundary": BOUNDARY, "wait": 0}),
+    ("PUT", ENVIRONMENT, {"tags": {"team": "lake"}, "permissions_boundary": POWER_USER, "wait": 0}),
     _is(200),
 )
 REAPPLY = Situation("reapply", _drifted, ("POST", f"{ENVIRONMENT}/reapply", None), _is(200))

@@ -1,4 +1,4 @@
-"""The faults: what happens to calls on their way, or when they get there."""
+"""What goes wrong on the way to AWS: layers of the wire that kill, lose, delay or stop a call."""
 
 import random
 from collections import Counter
@@ -8,28 +8,12 @@ from threading import Event, Lock
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from chalicelib.aws import CALL_TIMEOUT, LAST_CALL_TIMEOUT
-
 from . import answers
-from .clock import FakeClock
-from .wire import Call, Deliver, Fault
-
-THROTTLES: Mapping[str, tuple[str, ...]] = {
-    "IAM": ("Throttling",),
-    "STS": ("Throttling",),
-    "SFN": ("ThrottlingException", "TooManyRequestsException"),
-    "DynamoDB": ("ProvisionedThroughputExceededException", "ThrottlingException"),
-    "EventBridge": ("ThrottlingException",),
-}
-"""The codes with which each service asks for fewer calls."""
-
-FAILURES: Mapping[str, str] = {
-    "IAM": "ServiceFailure",
-    "STS": "ServiceUnavailable",
-    "SFN": "InternalServerError",
-    "DynamoDB": "InternalServerError",
-    "EventBridge": "InternalException",
-}
+from .answers import FAILURES, THROTTLES
+from .clock import Clock
+from .hostile import concurrent_modification
+from .product import CALL_TIMEOUT, LAST_CALL_TIMEOUT
+from .wire import Call, Deliver
 
 
 class Killed(BaseException):
@@ -85,9 +69,7 @@ class Weather:
 def _throttled(call: Call, deliver: Deliver, choice: float) -> AWSResponse:
     """Ask to slow down."""
     codes = THROTTLES[call.service]
-    return answers.error(
-        call.service, call.url, codes[int(choice * len(codes))], "Rate exceeded for this account"
-    )
+    return call.refused(codes[int(choice * len(codes))], "Rate exceeded for this account")
 
 
 def _failing(call: Call, deliver: Deliver, choice: float) -> AWSResponse:
@@ -96,7 +78,7 @@ def _failing(call: Call, deliver: Deliver, choice: float) -> AWSResponse:
         deliver()
     if choice % 0.25 < 0.125:
         return answers.proxy_error(call.url, 503)
-    return answers.error(call.service, call.url, FAILURES[call.service], "We failed, sorry.")
+    return call.refused(FAILURES[call.service], "We failed, sorry.")
 
 
 def _lost(call: Call, deliver: Deliver, choice: float) -> AWSResponse:
@@ -126,42 +108,10 @@ _WEATHER: Mapping[str, Callable[[Call, Deliver, float], AWSResponse]] = {
 }
 
 
-def concurrent_modification(call: Call) -> AWSResponse:
-    """Return IAM's refusal of a change that overlaps with another one."""
-    message = "The request was rejected because multiple requests to change this object were "
-    return answers.error(
-        call.service, call.url, "ConcurrentModification", f"{message}submitted simultaneously."
-    )
-
-
-class OneChangeAtATime:
-    """IAM's answer to changes of one role or policy that overlap."""
-
-    def __init__(self) -> None:
-        self._changing: set[str] = set()
-        self._lock = Lock()
-        self.overlaps: list[str] = []
-
-    def __call__(self, call: Call, deliver: Deliver) -> AWSResponse:
-        name = call.resource
-        if name is None or call.service != "IAM" or not call.writes:
-            return deliver()
-        with self._lock:
-            if name in self._changing:
-                self.overlaps.append(call.name)
-                return concurrent_modification(call)
-            self._changing.add(name)
-        try:
-            return deliver()
-        finally:
-            with self._lock:
-                self._changing.discard(name)
-
-
 class Latency:
     """Every call takes so many seconds; who waits less long never hears the answer."""
 
-    def __init__(self, clock: FakeClock, seconds: float, of_dynamodb: float | None = None) -> None:
+    def __init__(self, clock: Clock, seconds: float, of_dynamodb: float | None = None) -> None:
         """Set how long calls take, and those to DynamoDB if that is something else."""
         self._clock = clock
         self._seconds = seconds
@@ -176,67 +126,6 @@ class Latency:
         if seconds > patience:
             raise ReadTimeoutError(endpoint_url=call.url)
         return answer
-
-
-def refusing(fails: Callable[[Call], bool], code: str, message: str) -> Fault:
-    """Return a fault that refuses the calls for which `fails` says so; `{action}` is filled in."""
-
-    def refuse(call: Call, deliver: Deliver) -> AWSResponse:
-        if not fails(call):
-            return deliver()
-        return answers.error(call.service, call.url, code, message.format(action=call.action))
-
-    return refuse
-
-
-class SlowToAppear:
-    """A role made a moment ago, which IAM and Step Functions do not see yet.
-
-    To IAM it does not exist for a while, save that it cannot be made again; to Step Functions it
-    cannot be assumed.
-    """
-
-    def __init__(self, clock: FakeClock, iam: float, states: float) -> None:
-        """Set for how many seconds each does not see a new role."""
-        self._clock = clock
-        self._iam = iam
-        self._states = states
-        self._made: dict[str, float] = {}
-        self.refusals: Counter[str] = Counter()
-        """How often who saw nothing: `IAM`, `SFN`."""
-
-    def __call__(self, call: Call, deliver: Deliver) -> AWSResponse:
-        now, parameters = self._clock.now(), call.parameters
-        name = str(parameters.get("RoleName"))
-        if call.action == "CreateRole":
-            answer = deliver()
-            if answer.status_code == 200:
-                self._made[name] = now
-            return answer
-        if call.service == "IAM" and now < self._made.get(name, 0) + self._iam:
-            self.refusals["IAM"] += 1
-            return no_such_role(call)
-        if call.action in ("CreateStateMachine", "UpdateStateMachine"):
-            name = str(parameters["roleArn"]).rsplit("/", 1)[-1]
-            if now < self._made.get(name, 0) + self._states:
-                self.refusals["SFN"] += 1
-                return not_assumable(call)
-        return deliver()
-
-
-def no_such_role(call: Call) -> AWSResponse:
-    """Return IAM's answer for a role that it does not see."""
-    message = f"The role with name {call.parameters['RoleName']} cannot be found."
-    return answers.error(call.service, call.url, "NoSuchEntity", message)
-
-
-def not_assumable(call: Call) -> AWSResponse:
-    """Return Step Functions' answer for a role that it cannot assume, yet or ever."""
-    message = (
-        "Neither the global service principal states.amazonaws.com, nor the regional one is "
-        "authorized to assume the provided role."
-    )
-    return answers.error(call.service, call.url, "AccessDeniedException", message)
 
 
 class Meddler:
