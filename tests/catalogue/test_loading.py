@@ -1,4 +1,4 @@
-"""Templates that are wrong are refused when they are loaded, with the file named."""
+"""A profile that is wrong is refused when it is loaded, with the file named, and stops no other."""
 
 import json
 import re
@@ -8,22 +8,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from chalicelib import documents, templates
-from chalicelib.model import Place
-from chalicelib.templates import TemplateError
-from tests.conftest import ROOT
+from chalicelib import catalogue
+from chalicelib.catalogue.catalogue import Catalogue
+from chalicelib.catalogue.files import TemplateError
+from chalicelib.errors import Invalid
+from chalicelib.model import documents
+from chalicelib.model.desired import Desired
 
-HERE = Place("123456789012", "aws", "us-east-1")
+from .rendered import HERE, POLICIES
 
 
 @pytest.fixture
 def policies(tmp_path: Path) -> Path:
     folder = tmp_path / "policies"
-    shutil.copytree(ROOT / "policies", folder)
+    shutil.copytree(POLICIES, folder)
     return folder
+
+
+def refusal(policies: Path, profile: str = "standard") -> str:
+    """Load the profiles, and return what is said of the one that is refused."""
+    try:
+        return str(loaded(policies).broken[profile])
+    except TemplateError as error:  # none is left: what is wrong is shared
+        return str(error)
+
+
+def loaded(policies: Path) -> Catalogue:
+    catalogue.load.cache_clear()
+    return catalogue.load(policies)
+
+
+def rendered(policies: Path, name: str = "abc") -> Desired:
+    return (
+        loaded(policies)
+        .profile("standard")
+        .render(name, HERE, tags={}, permissions_boundary=None, parameters={})
+    )
 
 
 def edit(file: Path, change: Callable[[Any], Any]) -> None:
@@ -50,12 +71,13 @@ def own_policy(name: str, document: str = "PassWorkflowExecutionRole.json") -> d
     return {"name": name, "document": document}
 
 
-NOTEBOOK, TRUST = "notebook/role.json", "notebook/trust.json"
-INLINE = "notebook/PassWorkflowExecutionRole.json"
-WORKFLOW = "workflow_execution/role.json"
-MANAGED = "workflow_execution/StepFunctionsWorkflowExecutionPolicy.json"
+NOTEBOOK, TRUST = "standard/notebook/role.json", "standard/notebook/trust.json"
+INLINE = "standard/notebook/PassWorkflowExecutionRole.json"
+WORKFLOW = "standard/workflow_execution/role.json"
+MANAGED = "standard/workflow_execution/StepFunctionsWorkflowExecutionPolicy.json"
 MACHINE, ASL = "smoke-test/state-machine.json", "smoke-test/definition.asl.json"
 EXPECTATIONS = "smoke-test/expectations.json"
+PROFILE = "standard/profile.json"
 
 TOO_LONG_NAME = "${environment}-" + "x" * 61
 
@@ -65,6 +87,21 @@ def no_key(key: str) -> Callable[[Any], None]:
         del content[key]
 
     return change
+
+
+def with_state(name: str, **fields: Any) -> Callable[[Any], None]:
+    def change(machine: Any) -> None:
+        machine["States"][name].update(fields)
+
+    return change
+
+
+def with_parameter(**fields: Any) -> Callable[[Any], None]:
+    parameter = {"description": "Letters.", "pattern": "[a-z]+", "default": "a", **fields}
+    return with_fields(parameters={"letters": parameter})
+
+
+NESTED = {"StartAt": "Inside", "States": {"Inside": {"Type": "Pass", "Next": "Outside"}}}
 
 
 WRONG: list[tuple[str, str, Callable[[Any], Any], str]] = [
@@ -147,6 +184,35 @@ WRONG: list[tuple[str, str, Callable[[Any], Any], str]] = [
     # references
     ("machine's role", MACHINE, with_fields(role="none"), "none"),
     ("expectation's role", EXPECTATIONS, lambda each: each[0].update(role="none"), "none"),
+    # what AWS's models say, and botocore does not hold requests to
+    ("en dash", NOTEBOOK, with_fields(description="a \u2013 b"), "Latin-1"),
+    (
+        "policy's description",
+        WORKFLOW,
+        lambda role: role["customer_managed_policies"][0].update(description="x" * 1_001),
+        "1000",
+    ),
+    ("a space", NOTEBOOK, with_fields(inline_policies=[own_policy("Pass Role")]), "Pass Role"),
+    ("a long name", NOTEBOOK, with_fields(inline_policies=[own_policy("x" * 129)]), "128"),
+    ("a spaced Sid", INLINE, with_statement(Sid="Pass role"), "Pass role"),
+    ("a Sid in trust", TRUST, with_statement(Sid="a-b"), "a-b"),
+    ("a Sid twice", INLINE, with_statement(Sid="HandsOffTrivet"), "HandsOffTrivet"),
+    ("no statement", TRUST, with_fields(Statement=[]), "no statement"),
+    # the workflow
+    ("no start", ASL, with_fields(StartAt="Nowhere"), "Nowhere"),
+    ("no next", ASL, with_state("WhoAmI", Next="Nowhere"), "Nowhere"),
+    ("no default", ASL, with_state("RunTrainingJob?", Default="Nowhere"), "Nowhere"),
+    ("no choice", ASL, with_state("RunTrainingJob?", Choices=[{"Next": "Nowhere"}]), "Nowhere"),
+    ("no catch", ASL, with_state("WhoAmI", Catch=[{"Next": "Nowhere"}]), "Nowhere"),
+    ("no branch", ASL, with_state("WhoAmI", Branches=[NESTED]), "Outside"),
+    ("no item", ASL, with_state("WhoAmI", ItemProcessor=NESTED), "Outside"),
+    # the profile
+    ("role unlisted", PROFILE, with_fields(roles=["notebook", "workflow_execution"]), "lambda_"),
+    ("role twice", PROFILE, lambda each: each["roles"].append("notebook"), "twice"),
+    ("odd field", PROFILE, with_fields(owner="x"), "owner"),
+    ("odd pattern", PROFILE, with_parameter(pattern="["), "pattern"),
+    ("odd default", PROFILE, with_parameter(default="B"), "does not match"),
+    ("check twice", EXPECTATIONS, lambda each: each.append(each[0]), "is taken"),
 ]
 
 
@@ -158,54 +224,78 @@ def test_wrong_templates_are_refused_with_the_file_named(
 ) -> None:
     edit(policies / file, change)
 
-    with pytest.raises(TemplateError) as refused:
-        templates.load(policies)
+    said_of = refusal(policies)
 
     # The limit on inline policies is on all of a role's together.
-    named = {"none.json": "notebook/none.json", "10240": NOTEBOOK}.get(said, file)
+    named = {"none.json": "standard/notebook/none.json", "10240": NOTEBOOK}.get(said, file)
     assert (
-        str(policies / named) in str(refused.value)
+        str(policies / named) in said_of
         # A name taken twice is reported at the second of the two, which names the first.
-        or "is taken" in str(refused.value)
+        or "is taken" in said_of
     )
-    assert said in str(refused.value)
+    # Of two names that are one without regard to case, the second is named.
+    assert said.lower() in said_of.lower()
 
 
-@pytest.mark.parametrize("file", [NOTEBOOK, TRUST, INLINE, MANAGED, MACHINE, ASL, EXPECTATIONS])
+OWN = [PROFILE, NOTEBOOK, TRUST, INLINE, MANAGED]
+SHARED = [MACHINE, ASL, EXPECTATIONS]
+
+
+@pytest.mark.parametrize("file", OWN)
 @pytest.mark.parametrize("content", ["", "{", "{'a': 1}", '{"a": 1,}', "\ufffe"])
-def test_templates_that_are_no_json_are_refused(policies: Path, file: str, content: str) -> None:
+def test_files_that_are_no_json_are_refused(policies: Path, file: str, content: str) -> None:
     (policies / file).write_text(content)
 
-    with pytest.raises(TemplateError, match=re.escape(str(policies / file))):
-        templates.load(policies)
+    assert str(policies / file) in refusal(policies)
 
 
-@pytest.mark.parametrize("file", [TRUST, INLINE, MACHINE, ASL, EXPECTATIONS])
+@pytest.mark.parametrize("file", OWN[2:])
 def test_missing_files_are_refused(policies: Path, file: str) -> None:
     (policies / file).unlink()
 
-    with pytest.raises(TemplateError, match=re.escape(str(policies / file))):
-        templates.load(policies)
+    assert str(policies / file) in refusal(policies)
 
 
-def test_folder_without_roles_is_refused(policies: Path) -> None:
-    for role in ("notebook", "workflow_execution", "lambda_trigger"):
-        shutil.rmtree(policies / role)
+@pytest.mark.parametrize("file", SHARED)
+@pytest.mark.parametrize("content", ["{", None])
+def test_a_file_that_all_profiles_share_stops_them_all(
+    policies: Path, file: str, content: str | None
+) -> None:
+    (policies / file).unlink()
+    if content is not None:
+        (policies / file).write_text(content)
 
-    with pytest.raises(TemplateError, match=re.escape(str(policies))):
-        templates.load(policies)
+    with pytest.raises(TemplateError) as refused:
+        loaded(policies)
+
+    assert str(refused.value).count(Path(file).name) >= 2
+
+
+def test_folder_without_profiles_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=re.escape(str(tmp_path))):
+        loaded(tmp_path)
+
+
+def test_one_wrong_profile_stops_no_other(policies: Path) -> None:
+    (policies / TRUST).write_text("{")
+
+    found = loaded(policies)
+
+    assert list(found.profiles) == ["scoped"]
+    assert found.declarable("scoped").name == "scoped"
+    for asked in (found.profile, found.declarable):
+        with pytest.raises(TemplateError, match=r"trust\.json"):
+            asked("standard")
 
 
 def test_ten_managed_policies_of_both_kinds_fit_and_eleven_do_not(policies: Path) -> None:
     for more, fits in ((8, True), (9, False)):
         names = ["CloudWatchEventsFullAccess"] + [f"Policy{number}" for number in range(more)]
         edit(policies / WORKFLOW, with_fields(aws_managed_policies=names))
-        templates.load.cache_clear()
         if fits:
-            templates.load(policies)
+            assert "standard" in loaded(policies).profiles
         else:
-            with pytest.raises(TemplateError, match="11 managed policies"):
-                templates.load(policies)
+            assert "11 managed policies" in refusal(policies)
 
 
 def test_size_counts_the_longest_environment(policies: Path) -> None:
@@ -214,95 +304,118 @@ def test_size_counts_the_longest_environment(policies: Path) -> None:
     for spare, fits in ((33, True), (32, False)):
         sid = "x" * (room - spare) + "${environment}"
         edit(policies / TRUST, with_statement(Sid=sid))
-        templates.load.cache_clear()
         if fits:
-            templates.load(policies)
+            assert "standard" in loaded(policies).profiles
         else:
-            with pytest.raises(TemplateError, match=r"trust\.json"):
-                templates.load(policies)
+            assert "trust.json" in refusal(policies)
 
 
 @pytest.mark.parametrize("variable", ["${aws:username}", "${*}", "${?}", "${$}", "${saml:sub}"])
 def test_variables_of_iam_stay_as_they_are(policies: Path, variable: str) -> None:
     edit(policies / INLINE, with_statement(Resource=f"arn:${{partition}}:s3:::b/{variable}"))
 
-    role = templates.load(policies).render("abc", HERE, {}, None).role("notebook")
+    role = rendered(policies).role("notebook")
 
     document = role.inline_policies["PassWorkflowExecutionRole"]
     assert document["Statement"][0]["Resource"] == f"arn:aws:s3:::b/{variable}"
 
 
-@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-eusc"])
-def test_rendering_leaves_no_placeholder_and_no_other_partition(partition: str) -> None:
-    place = Place("210987654321", partition, "xx-region-1")
-
-    desired = templates.load().render("a" * 33, place, {"team": "x"}, None)
-
-    assert not re.findall(r"\$\{", repr(desired))
-    assert set(re.findall(r"arn:(aws[a-z-]*):", repr(desired))) == {partition}
-    assert set(re.findall(r"\d{12}", repr(desired))) <= {"210987654321"}
+NEW_PROFILE = {
+    "description": "One role.",
+    "roles": ["only"],
+    "state_machine": "machine.json",
+    "expectations": [],
+}
 
 
-texts = st.text(st.characters(codec="utf-8"), max_size=30)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=8,
-)
+def test_adding_a_profile_is_adding_a_folder(policies: Path) -> None:
+    shutil.copytree(policies / "standard" / "workflow_execution", policies / "mine" / "only")
+    (policies / "mine" / "profile.json").write_text(json.dumps(NEW_PROFILE))
+    edit(
+        policies / "mine" / "only" / "role.json",
+        with_fields(name="${environment}-Only" + "y" * 20),
+    )
+    machine = {"name": "${environment}-m", "role": "only", "definition": "asl.json"}
+    (policies / "mine" / "machine.json").write_text(json.dumps(machine))
+    ends = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
+    (policies / "mine" / "asl.json").write_text(json.dumps(ends))
+    document = policies / "mine" / "only" / "StepFunctionsWorkflowExecutionPolicy.json"
+    document.write_text(document.read_text().replace("role_arn.notebook", "role_arn.only"))
+
+    found = loaded(policies)
+
+    assert found.broken == {}
+    assert found.profile("mine").roles == ("only",)
+    assert "${environment}-Only" + "y" * 20 in found.role_names()
+    assert "${environment}-m" in found.state_machine_names()
+    assert "${environment}-Only" + "y" * 20 in found.state_machine_role_names()
+    # The shortest limit of all profiles: there is room for it in IAM's 64.
+    assert found.longest_name == min(33, 64 - len("-Only") - 20)
+    with pytest.raises(Invalid):
+        found.declarable("mine")
 
 
-@settings(max_examples=150, derandomize=True, database=None, deadline=None)
-@given(template=json_values, values=st.fixed_dictionaries({"one": texts, "two.three": texts}))
-def test_substituted_values_never_break_out_of_their_string(
-    template: Any, values: dict[str, str]
-) -> None:
-    marked = _marked(template)
+def test_what_is_allowed_is_what_callers_may_name(policies: Path) -> None:
+    found = catalogue.load(policies, ("scoped",))
 
-    filled = templates._substituted(marked, values, Path("x"))
-
-    assert _shape(json.loads(json.dumps(filled))) == _shape(json.loads(json.dumps(marked)))
-    assert _strings(filled) == [
-        values["one"] + text + values["two.three"] for text in _strings(_cleaned(template))
+    assert found.default == "scoped"
+    assert found.profile("standard").name == "standard"
+    with pytest.raises(Invalid) as refused:
+        found.declarable("standard")
+    assert [(each.field, each.message) for each in refused.value.errors] == [
+        ("profile", "one of: scoped")
     ]
 
 
-def _cleaned(template: Any) -> Any:
-    """Return the template without dollar signs of its own."""
-    if isinstance(template, str):
-        return template.replace("$", "")
-    if isinstance(template, list):
-        return [_cleaned(each) for each in template]
-    if isinstance(template, dict):
-        return {f"k{at}": _cleaned(each) for at, each in enumerate(template.values())}
-    return template
+def test_a_profile_allowed_that_is_not_there_is_named(policies: Path) -> None:
+    found = catalogue.load(policies, ("standard", "scopd"))
+
+    assert "scopd/profile.json" in str(found.broken["scopd"])
+    with pytest.raises(TemplateError, match="no profile gone"):
+        found.profile("gone")
 
 
-def _marked(template: Any) -> Any:
-    cleaned = _cleaned(template)
-    if isinstance(cleaned, str):
-        return "${one}" + cleaned + "${two.three}"
-    if isinstance(cleaned, list):
-        return [_marked(each) for each in cleaned]
-    if isinstance(cleaned, dict):
-        return {key: _marked(each) for key, each in cleaned.items()}
-    return cleaned
+def test_shipped_profiles_are_sound() -> None:
+    found = catalogue.load()
+
+    assert found.broken == {}
+    assert set(found.profiles) == set(found.allowed) == {"standard", "scoped"}
+    assert (found.default, found.longest_name) == ("standard", 33)
+    assert found.is_name("a" * 33)
+    assert not found.is_name("a" * 34)
 
 
-def _shape(value: Any) -> Any:
-    if isinstance(value, str):
-        return "string"
-    if isinstance(value, list):
-        return [_shape(each) for each in value]
-    if isinstance(value, dict):
-        return {key: _shape(each) for key, each in value.items()}
-    return value
+@pytest.mark.parametrize(
+    ("resource", "environment"),
+    [
+        ("lake-dev-SageMaker", "lake-dev"),
+        ("LAKE-dev-sagemaker", "lake-dev"),
+        ("lake-SageMakerData", "lake"),
+        ("lake-LambdaTriggerStepFuncRole", "lake"),
+        ("-SageMaker", None),
+        ("la-SageMaker", None),
+        ("a" * 34 + "-SageMaker", None),
+        ("lake-Admin", None),
+    ],
+)
+def test_whose_a_name_is(resource: str, environment: str | None) -> None:
+    assert catalogue.load().environment_of(resource) == environment
 
 
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, list):
-        return [text for each in value for text in _strings(each)]
-    if isinstance(value, dict):
-        return [text for each in value.values() for text in _strings(each)]
-    return []
+@pytest.mark.parametrize(
+    ("name", "profile", "others", "contested"),
+    [
+        ("lake", "scoped", [("lake-dev", "standard")], "lake-dev"),
+        ("lake", "standard", [("lake-dev", "scoped")], "lake-dev"),
+        ("lake-dev", "scoped", [("lake", "standard")], "lake"),
+        ("lake", "standard", [("lake-dev", "standard")], None),
+        ("lake", "scoped", [("lakes", "scoped"), ("my-lake", "scoped")], None),
+        ("lake", "scoped", [("lake", "standard")], None),
+        # Of a profile that is not there it cannot be told what it reaches.
+        ("lake", "standard", [("lake-dev", "gone")], "lake-dev"),
+    ],
+)
+def test_names_that_cannot_stand_together(
+    name: str, profile: str, others: list[tuple[str, str]], contested: str | None
+) -> None:
+    assert catalogue.load().contested(name, profile, others) == contested

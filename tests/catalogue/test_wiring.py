@@ -165,9 +165,10 @@ def on_resources_of(name: str) -> list[tuple[str, str]]:
 
 
 def test_scoped_roles_do_nothing_to_another_environment() -> None:
-    cases = [(role, *each, {}) for role in ROLES for each in on_resources_of("another-team")]
-
-    decisions = decided(rendered("scoped"), cases)
+    on_anothers = on_resources_of("another-team")
+    decisions = decided(
+        rendered("scoped"), [(role, *each, {}) for role in ROLES for each in on_anothers]
+    )
 
     assert [str(each) for each in decisions if each.allowed] == []
 
