@@ -68,6 +68,10 @@ policies-check: $(READY) ## fail when what is derived from the policy templates 
 			exit 1; \
 		fi
 
+.PHONY: validate
+validate: $(READY) ## put the policy templates to IAM Access Analyzer (your AWS credentials; read-only)
+	@$(PY) -m tools.validate
+
 # Chalice packages whatever lies in chalicelib/, Python's caches too, and takes a package with the
 # same file contents from its own cache even when files were renamed.
 CLEAR_CACHES = rm -rf .chalice/deployments && \

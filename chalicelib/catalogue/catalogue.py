@@ -1,5 +1,6 @@
 """All profiles of a deployment: those that loaded, those that are wrong, those that are allowed."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -157,7 +158,7 @@ def load(
 def _profile(folder: Path) -> Profile:
     file = folder / "profile.json"
     content = files.decoded(file, ProfileFile)
-    machine_file = folder / content.state_machine
+    machine_file = _beside(file, content.state_machine)
     machine = files.decoded(machine_file, StateMachineFile)
     profile = Profile(
         name=folder.name,
@@ -168,13 +169,18 @@ def _profile(folder: Path) -> Profile:
         state_machine_file=machine_file,
         definition=files.document(machine_file.parent / machine.definition),
         expectations=tuple(
-            (folder / name, each)
-            for name in content.expectations
-            for each in files.decoded(folder / name, tuple[ExpectationFile, ...])
+            (found, each)
+            for found in (_beside(file, name) for name in content.expectations)
+            for each in files.decoded(found, tuple[ExpectationFile, ...])
         ),
     )
     checks.check(profile)
     return profile
+
+
+def _beside(file: Path, name: str) -> Path:
+    """Return the file that another names: `../shared.json` in `policies/a/` is in `policies/`."""
+    return Path(os.path.normpath(file.parent / name))
 
 
 def _distinct(found: Iterable[str]) -> tuple[str, ...]:

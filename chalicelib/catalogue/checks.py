@@ -31,6 +31,7 @@ def check(profile: Profile) -> None:
     Raises:
         TemplateError: names the file.
     """
+    _check_listed(profile)
     _check_parameters(profile)
     _check_names(profile)
     _check_references(profile)
@@ -104,17 +105,20 @@ def _check_unique(named: Iterable[tuple[Path, str]]) -> None:
         seen[name.lower()] = file
 
 
+def _check_listed(profile: Profile) -> None:
+    if not profile.roles or len(set(profile.roles)) < len(profile.roles):
+        raise TemplateError(f"{profile.file}: roles names no role, or one twice")
+    folders = {found.parent.name for found in profile.file.parent.glob("*/role.json")}
+    if unlisted := sorted(folders - set(profile.roles)):
+        raise TemplateError(f"{profile.file}: roles lacks {', '.join(unlisted)}")
+
+
 def _check_references(profile: Profile) -> None:
     if profile.state_machine.role not in profile.roles:
         raise TemplateError(f"{profile.state_machine_file}: no role {profile.state_machine.role}")
     for file, expectation in profile.expectations:
         if expectation.role not in profile.roles:
             raise TemplateError(f"{file}: no role {expectation.role}")
-    folders = {found.parent.name for found in profile.file.parent.glob("*/role.json")}
-    if unlisted := sorted(folders - set(profile.roles)):
-        raise TemplateError(f"{profile.file}: roles lacks {', '.join(unlisted)}")
-    if not profile.roles or len(set(profile.roles)) < len(profile.roles):
-        raise TemplateError(f"{profile.file}: roles names no role, or one twice")
 
 
 def _check_role(template: RoleTemplate) -> None:

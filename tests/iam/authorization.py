@@ -42,6 +42,9 @@ CONDITION_KEYS = frozenset(
         "aws:ResourceAccount",
         "aws:ResourceTag/*",
         "aws:TagKeys",
+        "aws:userid",
+        "cloudwatch:namespace",
+        "ecs:cluster",
         "events:detail-type",
         "events:source",
         "iam:AssociatedResourceArn",
@@ -49,12 +52,15 @@ CONDITION_KEYS = frozenset(
         "iam:PermissionsBoundary",
         "iam:PolicyARN",
         "iam:ResourceTag/*",
+        "kms:GrantIsForAWSResource",
+        "lambda:SourceFunctionArn",
+        "redshift-data:statement-owner-iam-userid",
     }
 )
 """The condition keys that requests carry; `/*` stands for a tag's key.
 
-This module fills them in, but for the principal's tags: Trivet's own functions have none that
-matter. The tests of the permissions boundary give those of a provisioned role.
+This module fills in what Trivet's own functions ask. What only provisioned roles ask (their tags,
+what they tell of a receiving service, a cluster, a namespace) the tests of their policies give.
 """
 
 
