@@ -1,11 +1,11 @@
-"""Trivet's Lambda functions: the HTTP API, the scheduled drift run, and IAM's change events.
+"""Trivet's Lambda functions: the API, the schedule, IAM's change events, the fleet's steps.
 
-Only routing is here. The flow of one environment is in `chalicelib/provisioner.py`, that of
-the whole fleet in `chalicelib/fleet.py`.
+Only routing is here. What can be asked is in `chalicelib/verbs/`, how it is done in
+`chalicelib/flow/`; `docs/architecture.md` has the picture.
 """
 
-import os
 import sys
+from typing import Any
 
 if "chalice.cli" in sys.modules:
     # `chalice package` imports the app, and would pack the bytecode that this leaves behind. All
@@ -14,23 +14,32 @@ if "chalice.cli" in sys.modules:
 
 from chalice.app import Chalice, CloudWatchEvent
 
-from chalicelib import events, handlers
-from chalicelib.api import about, drift_runs, environments
+from chalicelib import settings
+from chalicelib.api import about, accounts, drift_runs, environments
 from chalicelib.api.endpoints import middleware
+from chalicelib.triggers import fleet_step as fleet_steps
+from chalicelib.triggers import iam_change as iam_changes
+from chalicelib.triggers import schedule
 
 app = Chalice(app_name="trivet")
 app.register_middleware(middleware, "http")
-for routes in (environments, drift_runs, about):
+for routes in (environments, accounts, drift_runs, about):
     app.register_blueprint(routes.blueprint)
 
 
-@app.schedule(os.environ.get("TRIVET_DRIFT_SCHEDULE", "rate(1 hour)"))
+@app.schedule(settings.drift_schedule())
 def drift_run(event: CloudWatchEvent) -> None:
     """Check and repair the fleet, on a schedule."""
-    handlers.drift_run(event)
+    schedule.drift_run(event)
 
 
-@app.on_cw_event(events.IAM_CHANGES)
+@app.on_cw_event(iam_changes.IAM_CHANGES)
 def iam_change(event: CloudWatchEvent) -> None:
     """Put an environment back at once when IAM reports a change to it."""
-    handlers.iam_change(event)
+    iam_changes.iam_change(event)
+
+
+@app.lambda_function()
+def fleet_step(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Do one step of the fleet's drift run, for its state machine."""
+    return fleet_steps.fleet_step(event, context)

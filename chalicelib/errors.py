@@ -1,17 +1,26 @@
-"""What can go wrong, in Trivet's own terms, and AWS's error codes matched in one place.
+"""What can go wrong, in Trivet's own terms.
 
-Every error becomes one answer of the API (`chalicelib/api/problems.py`). Its text names what
-was being done to which resource, and what to do next.
+    TrivetError
+     ├─ NotFound              404  what was asked for does not exist
+     ├─ Invalid               422  fields of the request, all of them together
+     ├─ Conflict              409  the state of things forbids the call
+     │   ├─ Busy                   another call is at work
+     │   └─ QuotaReached           an AWS quota
+     ├─ Unreadable            500  a row of the table that does not say what it should
+     ├─ Refused               502  AWS refuses Trivet itself
+     ├─ Rejected              502  AWS does not accept what the templates say
+     ├─ NotOffered            502  the endpoint has no such operation
+     ├─ Unavailable           503  AWS throttles or fails past all retries, or time ran out
+     ├─ Stale                 503  what was read no longer holds
+     └─ NotYet                503  the state machine cannot be made (yet)
+
+Every one becomes one answer of the API (`chalicelib/api/problems.py`). Its text names what was
+being done to which resource, and what to do next. AWS's codes become these in
+`chalicelib/aws/answers.py`.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.model import Change
 
 
 class TrivetError(Exception):
@@ -55,6 +64,15 @@ class QuotaReached(Conflict):
     """An AWS quota is reached."""
 
 
+class Unreadable(TrivetError):
+    """A row of the table cannot be read, or does not match its key: it harms only itself."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+        """What the row is of, by its key: an environment's name, an account's id, a run's."""
+
+
 class Refused(TrivetError):
     """AWS refuses Trivet itself: its own permissions do not suffice."""
 
@@ -76,198 +94,12 @@ class Stale(TrivetError):
     """What was read no longer holds: read again, compare again, and go on."""
 
 
-class NotAssumable(TrivetError):
-    """Step Functions cannot assume the role: made a moment ago, or its trust policy is wrong."""
+class NotYet(TrivetError):
+    """The state machine cannot be made yet.
+
+    Its role was made a moment ago or is wrong, or a machine of its name is still being deleted.
+    """
 
 
 class NotOffered(TrivetError):
     """The endpoint does not offer this operation at all, as some emulators do."""
-
-
-class OutOfTime(BotoCoreError):
-    """The time for this call has run out; raised instead of sending or retrying a request.
-
-    A `BotoCoreError` so that it takes the same way through botocore as a network failure.
-    """
-
-    fmt = "the time for this call has run out"
-
-
-MISSING = frozenset(
-    {
-        "NoSuchEntity",
-        "StateMachineDoesNotExist",
-        "ExecutionDoesNotExist",
-        "ResourceNotFoundException",
-    }
-)
-EXISTS = frozenset({"EntityAlreadyExists", "StateMachineAlreadyExists", "ExecutionAlreadyExists"})
-THROTTLED = frozenset(
-    {
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "ProvisionedThroughputExceededException",
-        "BandwidthLimitExceeded",
-        "SlowDown",
-    }
-)
-CONCURRENT = frozenset(
-    {
-        "ConcurrentModification",
-        "ConcurrentModificationException",
-        "EntityTemporarilyUnmodifiable",
-    }
-)
-_REFUSED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "UnauthorizedOperation",
-        "AuthorizationError",
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "SignatureDoesNotMatch",
-        "ExpiredToken",
-        "ExpiredTokenException",
-    }
-)
-_QUOTA = frozenset(
-    {"LimitExceeded", "LimitExceededException", "StateMachineLimitExceeded", "TooManyTags"}
-)
-_STALE = MISSING | EXISTS | {"DeleteConflict", "StateMachineDeleting"}
-_REJECTED = frozenset(
-    {
-        "MalformedPolicyDocument",
-        "InvalidInput",
-        "ValidationError",
-        "ValidationException",
-        "InvalidDefinition",
-        "InvalidArn",
-        "InvalidName",
-        "PolicyNotAttachable",
-        "UnmodifiableEntity",
-    }
-)
-_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
-
-
-def code_of(error: BaseException) -> str:
-    """Return the AWS error code of an error, or "" where it is no answer of AWS."""
-    if not isinstance(error, ClientError):
-        return ""
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def is_throttled(error: BaseException) -> bool:
-    """Tell whether AWS asked for fewer calls."""
-    return code_of(error) in THROTTLED
-
-
-def not_offered(operation: str, status: int, code: str) -> bool:
-    """Tell whether an answer means that the endpoint lacks an operation, as emulators can.
-
-    moto's server answers 500 with a page that holds no AWS error code (the code is then the
-    status). That is believed only of an operation that emulators are known to lack: elsewhere
-    it is a failure like others, worth another try.
-    """
-    if status == 501 or code in ("InvalidAction", "UnknownOperationException", "NotImplemented"):
-        return True
-    return operation == "SimulatePrincipalPolicy" and status == 500 and code in ("", "500")
-
-
-def translated(error: Exception, doing: str) -> TrivetError:
-    """Return AWS's error as one of Trivet's.
-
-    Args:
-        error: what botocore raised, or already a `TrivetError`, which is returned as it is.
-        doing: what was being done to which resource, e.g. "attaching X to role Y".
-    """
-    if isinstance(error, TrivetError):
-        return error
-    if isinstance(error, OutOfTime):
-        return Unavailable(f"Time ran out while {doing}. Call again to go on.", retry_after=1)
-    if isinstance(error, NotImplementedError):
-        # moto in the same process raises this in place of its server's 500.
-        return NotOffered(f"This endpoint does not offer {doing}: {error}")
-    if not isinstance(error, ClientError):
-        return Unavailable(f"AWS did not answer while {doing} ({error}). Call again to go on.")
-    return _translated_answer(error, doing)
-
-
-def _translated_answer(error: ClientError, doing: str) -> TrivetError:
-    code, message = code_of(error), str(error.response.get("Error", {}).get("Message", ""))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    said = f"{code}: {message}"
-    if code in _REFUSED or (error.operation_name == "CreateStateMachine" and _unready(message)):
-        return _refusal(error, message, doing)
-    if code in _QUOTA:
-        return QuotaReached(
-            f"An AWS quota is reached while {doing} ({said}). Ask AWS for a higher one or make "
-            "room, then call again to go on."
-        )
-    if code in THROTTLED:
-        return Unavailable(
-            f"AWS throttles: {doing} failed past all retries ({said}). Call again to go on."
-        )
-    if code in CONCURRENT:
-        return Unavailable(
-            f"Others kept changing the same: {doing} failed past all retries ({said}). Call again "
-            "to go on."
-        )
-    if code in _STALE:
-        return Stale(f"AWS's state changed while {doing} ({said}). Call again to go on.")
-    if not_offered(error.operation_name, status, code):
-        return NotOffered(f"This endpoint does not offer {error.operation_name} ({said}).")
-    if code in _REJECTED or 400 <= status < 500:
-        return Rejected(
-            f"AWS does not accept {doing} ({said}). Correct the template or the request; "
-            "nothing more was done to this resource."
-        )
-    return Unavailable(f"AWS failed while {doing} ({said}). Call again to go on.")
-
-
-def _unready(message: str) -> bool:
-    # Step Functions has one code, AccessDeniedException, for a role that it cannot assume yet,
-    # for a role whose policies it does not see yet, and for a caller without permission. Only
-    # the text tells them apart (terraform-provider-aws#7893, serverless-step-functions#385).
-    return (
-        "authorized to assume the provided role" in message
-        or "not authorized to create managed-rule" in message
-    )
-
-
-def _refusal(error: ClientError, message: str, doing: str) -> TrivetError:
-    if error.operation_name in ("CreateStateMachine", "UpdateStateMachine") and _unready(message):
-        return NotAssumable(message)
-    stated = _ACTION.search(message)
-    called: Any = error.response["Error"]
-    action = stated.group(1) if stated else called.get("Action", error.operation_name)
-    return Refused(
-        f"AWS refuses Trivet {action} while {doing} ({code_of(error)}: {message}). "
-        "Grant it to the function's role, then call again."
-    )
-
-
-def withdrawn(policy: str) -> str:
-    """Return what to say of an AWS managed policy, by its ARN, that can no longer be attached."""
-    return (
-        f"AWS has no managed policy {policy} in this partition, or withdrew it. Correct the role's "
-        "aws_managed_policies under policies/."
-    )
-
-
-def left_to_do(changes: Sequence[Change]) -> str:
-    """Return a sentence naming the changes that were not made."""
-    if not changes:
-        return "Nothing else is left to do."
-    named = ", ".join(f"{change.kind} on {_short(change)}" for change in changes)
-    return f"Left to do: {named}."
-
-
-def _short(change: Change) -> str:
-    name = change.resource.rsplit(":", 1)[-1]
-    what: Mapping[str, str] | str | None = change.expected
-    return f"{name} ({what})" if isinstance(what, str) else name

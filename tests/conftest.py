@@ -1,21 +1,17 @@
 """The app over an AWS in memory: moto in this process, with AWS's own managed policies."""
 
-import json
+import io
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
-from chalice.test import Client
 
-from app import app
-from tests.memory import account_in_memory, keep_few_managed_policies
-
-ROOT = Path(__file__).parent.parent
-NAME = "datalake-consumer-dev"
-ACCOUNT = "123456789012"
+from tests.kit import account, product
+from tests.kit.clock import Clock, standing
+from tests.kit.http import Api
+from tests.kit.wire import Wire
+from tests.kit.world import World, fresh
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,74 +34,54 @@ def _sdk_environment() -> Iterator[None]:
     os.environ |= kept
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _few_managed_policies() -> None:
-    keep_few_managed_policies()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the API answered."""
-
-    status: int
-    body: Any
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-class Api:
-    """The API, as an internal tool calls it."""
-
-    def __init__(self) -> None:
-        self._client = Client(app, stage_name="dev", project_dir=str(ROOT))
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: dict[str, str] | None = None,
-    ) -> Answer:
-        """Send a request; a body that is not bytes already is sent as JSON."""
-        raw = (
-            body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        )
-        answer = self._client.http.request(
-            method, path, headers or {"Content-Type": "application/json"}, raw
-        )
-        names = {name.lower(): str(value) for name, value in answer.headers.items()}
-        return Answer(answer.status_code, json.loads(answer.body), names)
-
-    def get(self, path: str) -> Answer:
-        return self.request("GET", path)
-
-    def post(self, path: str, body: Any = None) -> Answer:
-        return self.request("POST", path, body)
-
-    def put(self, path: str, body: Any = None) -> Answer:
-        return self.request("PUT", path, body)
-
-    def delete(self, path: str) -> Answer:
-        return self.request("DELETE", path)
-
-    def provision(self, name: str = NAME, **fields: Any) -> Any:
-        """Provision an environment that must come out well, and return its document."""
-        answer = self.post("/environments", {"name": name, **fields})
-        assert answer.status in (200, 201), answer
-        return answer.body
-
-    def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Invoke one of the other Lambda functions with an event."""
-        return self._client.lambda_.invoke(function, event).payload
-
-
 @pytest.fixture
-def cloud() -> Iterator[None]:
+def cloud() -> Iterator[Wire]:
     """An empty AWS account in memory."""
-    with account_in_memory():
-        yield
+    with account.in_memory() as wire:
+        yield wire
 
 
 @pytest.fixture
-def api(cloud: None) -> Api:
+def api(cloud: Wire) -> Api:
     """The API over an empty account."""
-    return Api()
+    return Api(cloud)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """An empty account behind a wire without faults, a clock that stands still, and the API."""
+    with fresh() as made:
+        yield made
+
+
+@pytest.fixture
+def iam() -> Any:
+    """IAM behind Trivet's back."""
+    return account.client("iam")
+
+
+@pytest.fixture
+def states() -> Any:
+    """Step Functions behind Trivet's back."""
+    return account.client("stepfunctions")
+
+
+@pytest.fixture
+def dynamodb() -> Any:
+    """DynamoDB behind Trivet's back."""
+    return account.client("dynamodb")
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """Trivet's clock, which stands still until someone sleeps."""
+    with standing() as made:
+        yield made
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What Trivet logs, as text."""
+    written = io.StringIO()
+    monkeypatch.setattr(*product.log_to(written))
+    return written

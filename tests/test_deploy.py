@@ -16,8 +16,9 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib import events
-from tests.packaged import chalice, copy_project, invoke, request_event, unpack
+from tests.kit import product
+from tests.kit.http import request_event
+from tests.kit.packaged import chalice, copy_project, invoke, unpack
 from tools.child import REPOSITORY
 from tools.embedded_aws import EmbeddedAws, embedded_aws
 
@@ -114,7 +115,7 @@ def check_triggers(deployed: Deployment) -> None:
     assert set(rules) == {"trivet-dev-drift_run-event", "trivet-dev-iam_change-event"}
     assert rules["trivet-dev-drift_run-event"]["ScheduleExpression"] == "rate(1 hour)"
     pattern = json.loads(rules["trivet-dev-iam_change-event"]["EventPattern"])
-    assert pattern == events.IAM_CHANGES
+    assert pattern == product.IAM_CHANGES
 
 
 def check_invocations(deployed: Deployment) -> None:
@@ -124,13 +125,15 @@ def check_invocations(deployed: Deployment) -> None:
     unpack(deployed.zipped, unpacked)
     body = {"name": "datalake-consumer-dev", "wait": 20}
 
-    answer = call(deployed, unpacked, "trivet-dev", request_event("POST", "/environments", body))
+    caller = "arn:aws:iam::123456789012:user/someone"
+    event = request_event("POST", "/environments", body, caller)
+    answer = call(deployed, unpacked, "trivet-dev", event)
 
     assert answer["statusCode"] == 201, answer
     document = json.loads(answer["body"])
     assert document["status"] == "ready"
     assert document["smoke_test"]["status"] == "succeeded"
-    assert document["created_by"] == "arn:aws:iam::123456789012:user/someone"
+    assert document["created_by"] == caller
     for suffix in ROLES:
         role = iam.get_role(RoleName=f"datalake-consumer-dev-{suffix}")["Role"]
         assert {"Key": "trivet:environment", "Value": "datalake-consumer-dev"} in role["Tags"]

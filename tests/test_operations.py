@@ -20,9 +20,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from chalicelib import telemetry
 from tests.iam.authorization import AuthorizationRequest
 from tests.iam.simulator import simulate
+from tests.kit.product import telemetry
 from tools.child import REPOSITORY
 from tools.local_http import HOST
 

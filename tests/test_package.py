@@ -11,9 +11,10 @@ import pytest
 from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
 from chalice.utils import UI, OSUtils
 
-from chalicelib.api.endpoints import ENDPOINTS
-from tests.packaged import copy_project, invoke, package, request_event, unpack
-from tests.shared import made_once
+from tests.kit.http import request_event
+from tests.kit.packaged import copy_project, invoke, package, unpack
+from tests.kit.product import ENDPOINTS
+from tests.kit.shared import made_once
 from tools import check_package
 from tools.child import REPOSITORY
 from tools.embedded_aws import embedded_aws

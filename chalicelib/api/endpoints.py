@@ -4,7 +4,6 @@ A route says what it takes and gives in one place, `endpoint`; validation, the a
 OpenAPI document follow from that.
 """
 
-import os
 import uuid
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -15,14 +14,14 @@ from typing import Any
 import msgspec
 from chalice.app import Blueprint, IAMAuthorizer, Request, Response
 
-from chalicelib import operation, telemetry, templates
 from chalicelib.api import problems, requests
 from chalicelib.api.schemas import Nothing
-from chalicelib.aws import CALL_TIMEOUT, LAST_CALL_TIMEOUT, own_account
-from chalicelib.errors import TrivetError, Unavailable
-from chalicelib.operation import CLOCK, Operation
-from chalicelib.provisioner import Provisioner
-from chalicelib.store import Store
+from chalicelib.aws.clients import CALL_TIMEOUT, LAST_CALL_TIMEOUT
+from chalicelib.errors import TrivetError, Unreadable
+from chalicelib.installation import Installation, installed
+from chalicelib.triggers.invocation import seconds_left
+from chalicelib.work import telemetry
+from chalicelib.work.operation import CLOCK, Operation, under_way
 
 _API_GATEWAY_LIMIT = 29
 """Seconds: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
@@ -35,10 +34,12 @@ _REQUEST: ContextVar[Request] = ContextVar("request")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a route answers: a struct of `schemas`, or bytes that are JSON already."""
+    """What a route answers."""
 
-    body: msgspec.Struct | bytes | Mapping[str, Any]
+    body: msgspec.Struct | Mapping[str, Any]
     status: int = 200
+    location: str | None = None
+    """The path of what was made or begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class Endpoint:
 
     method: str
     path: str
+    name: str
+    """What generated clients call it, such as `getEnvironmentDrift`."""
+    tag: str
     summary: str
     body: type[msgspec.Struct] | None
     query: type[msgspec.Struct]
@@ -63,7 +67,7 @@ class Call:
 
     body: Any
     query: Any
-    operation: Operation
+    installation: Installation
 
 
 def endpoint(
@@ -71,28 +75,32 @@ def endpoint(
     method: str,
     path: str,
     *,
+    name: str,
     answers: Mapping[int, Any],
+    tag: str = "environments",
     problems: tuple[int, ...] = (),
     body: type[msgspec.Struct] | None = None,
     query: type[msgspec.Struct] = Nothing,
-    validate_name: bool = False,
+    validated_path: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Register a function as a route. It gets a `Call` and the path's parameters.
 
     Args:
+        name: the operation's name in the OpenAPI document.
         answers: the struct that the body is of, by status.
         problems: the statuses of the errors it can have, besides 422, 500, 502 and 503.
-        validate_name: answer 422 to a name in the path that none can have.
+        validated_path: the path's parameters to which a value that none can have gets a 422.
     """
 
     def register(view: Callable[..., Answer]) -> Callable[..., Response]:
         statuses = tuple(sorted({*problems, 422, 500, 502, 503} | ({400} if body else set())))
         summary = (view.__doc__ or "").strip().splitlines()[0]
-        ENDPOINTS.append(Endpoint(method, path, summary, body, query, answers, statuses))
+        ENDPOINTS.append(Endpoint(method, path, name, tag, summary, body, query, answers, statuses))
 
         @wraps(view)
         def answer(**path_parameters: str) -> Response:
-            return _answer(view, path_parameters, body, query, validate_name)
+            checked = {each: path_parameters[each] for each in validated_path}
+            return _answer(view, path_parameters, body, query, checked)
 
         # No content types: whatever a body is said to be, it is read as JSON.
         register_route = blueprint.route(
@@ -109,40 +117,48 @@ def _answer(
     path_parameters: Mapping[str, str],
     body: type[msgspec.Struct] | None,
     query: type[msgspec.Struct],
-    validate_name: bool,
+    checked: Mapping[str, str],
 ) -> Response:
     request = _REQUEST.get()
-    current = operation.begin(_operation(request))
-    try:
-        names = path_parameters if validate_name else {}
-        fields, parameters = requests.validated(request, body, query, names)
-        given = view(Call(fields, parameters, current), **path_parameters)
-    except TrivetError as error:
-        telemetry.LOGGER.info(
-            "refused",
-            extra={
-                "request_id": current.request_id,
-                "caller": current.caller,
-                "error": type(error).__name__,
-                "reason": str(error),
-            },
-        )
-        if isinstance(error, Unavailable):
-            own_account().renew()
-        return problems.of_error(error)
-    except Exception:  # noqa: BLE001 - the last resort: an answer without internals
-        telemetry.LOGGER.exception("unexpected error", extra={"correlation_id": current.id})
-        telemetry.count("UnexpectedErrors")
-        return problems.unexpected(current.id)
-    finally:
-        telemetry.count("RequestDuration", CLOCK.now() - current.started)
-        telemetry.flush()
-    content = given.body if isinstance(given.body, bytes) else msgspec.json.encode(given.body)
+    with under_way(_operation(request)) as current:
+        try:
+            fields, parameters = requests.validated(request, body, query, checked)
+            return _response(view(Call(fields, parameters, installed(current)), **path_parameters))
+        except TrivetError as error:
+            return _refused(error, current)
+        except Exception:  # noqa: BLE001 - the last resort: an answer without internals
+            telemetry.LOGGER.exception("unexpected error", extra={"correlation_id": current.id})
+            telemetry.count("UnexpectedErrors")
+            return problems.unexpected(current.id)
+        finally:
+            telemetry.count("RequestDuration", CLOCK.now() - current.started)
+            telemetry.flush()
+
+
+def _response(given: Answer) -> Response:
     return Response(
-        body=content.decode(),
+        body=msgspec.json.encode(given.body).decode(),
         status_code=given.status,
-        headers={"Content-Type": "application/json"},
+        headers={
+            "Content-Type": "application/json",
+            **({"Location": given.location} if given.location else {}),
+        },
     )
+
+
+def _refused(error: TrivetError, current: Operation) -> Response:
+    telemetry.LOGGER.info(
+        "refused",
+        extra={
+            "request_id": current.request_id,
+            "caller": current.caller,
+            "error": type(error).__name__,
+            "reason": str(error),
+        },
+    )
+    if isinstance(error, Unreadable):
+        telemetry.count("UnexpectedErrors")
+    return problems.of_error(error)
 
 
 def middleware(request: Request, get_response: Callable[[Request], Response]) -> Response:
@@ -178,27 +194,3 @@ def _operation(request: Request) -> Operation:
         caller=identity.get("userArn"),
         request_id=request.context.get("requestId"),
     )
-
-
-def seconds_left(lambda_context: Any) -> float:
-    """Return the seconds that Lambda leaves this invocation."""
-    return float(lambda_context.get_remaining_time_in_millis()) / 1000
-
-
-def provisioner(current: Operation) -> Provisioner:
-    """Return Trivet's work on the account that it runs in, for one operation."""
-    account = own_account()
-    return Provisioner(
-        account=account,
-        store=Store(account, table_name(), current),
-        templates=templates.load(),
-        operation=current,
-        permissions_boundary=os.environ.get("TRIVET_PERMISSIONS_BOUNDARY") or None,
-    )
-
-
-def table_name() -> str:
-    """Return the name of the table: `TRIVET_TABLE`, else by the stage, `trivet-local` locally."""
-    on_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
-    stage = os.environ.get("TRIVET_STAGE", "dev") if on_lambda else "local"
-    return os.environ.get("TRIVET_TABLE") or f"trivet-{stage}"

@@ -1,187 +1,290 @@
-"""The routes of environments."""
+"""The routes of environments, of home and again of every registered account."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
 
-import msgspec
-from chalice.app import Blueprint
+from chalice.app import Blueprint, Response
 
-from chalicelib.api import schemas
-from chalicelib.api.endpoints import Answer, Call, endpoint, provisioner
-from chalicelib.errors import FieldError, Invalid
-from chalicelib.provisioner import Provisioner, Result
-from chalicelib.records import Declaration, Environment
+from chalicelib.api import documents, schemas
+from chalicelib.api.endpoints import Answer, Call, endpoint
+from chalicelib.errors import FieldError, Invalid, NotFound
+from chalicelib.model.environment import timestamp
+from chalicelib.table.listing import Filters
+from chalicelib.verbs.amend import pause, resume, unprotect
+from chalicelib.verbs.delete import delete
+from chalicelib.verbs.provision import Request, provision
+from chalicelib.verbs.reapply import reapply
+from chalicelib.verbs.show import drift, show
+from chalicelib.verbs.smoke_test import run_smoke_test
 
 blueprint = Blueprint(__name__)
 
+_LONGEST_PAUSE = timedelta(days=7)
+_SHOWN = {200: schemas.Environment}
+_MADE = {200: schemas.Environment, 201: schemas.Environment}
 
-@endpoint(
-    blueprint,
+
+def _in_every_account(
+    method: str,
+    path: str,
+    name: str,
+    *,
+    problems: tuple[int, ...] = (),
+    **described: Any,
+) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
+    """Register a function as a route of home's environments, and of each account's."""
+
+    def register(view: Callable[..., Answer]) -> Callable[..., Response]:
+        at_home = endpoint(blueprint, method, path, name=name, problems=problems, **described)
+        in_account = endpoint(
+            blueprint,
+            method,
+            f"/accounts/{{account_id}}{path}",
+            name=f"{name}InAccount",
+            problems=(*problems, 404),
+            **described,
+        )
+        in_account(view)
+        return at_home(view)
+
+    return register
+
+
+@_in_every_account(
     "POST",
     "/environments",
+    "provisionEnvironment",
     body=schemas.Provision,
-    answers={200: schemas.Environment, 201: schemas.Environment},
+    answers=_MADE,
     problems=(409,),
 )
-def post_environment(call: Call) -> Answer:
+def post_environment(call: Call, account_id: str | None = None) -> Answer:
     """Provision the environment named in the body."""
-    return _provision(call, call.body.name)
+    return _provision(call, account_id, call.body.name)
 
 
-@endpoint(
-    blueprint,
+@_in_every_account(
     "PUT",
     "/environments/{name}",
+    "putEnvironment",
     body=schemas.Declare,
-    answers={200: schemas.Environment, 201: schemas.Environment},
+    answers=_MADE,
     problems=(409,),
-    validate_name=True,
+    validated_path=("name",),
 )
-def put_environment(call: Call, name: str) -> Answer:
+def put_environment(call: Call, name: str, account_id: str | None = None) -> Answer:
     """Provision the environment named in the path."""
-    return _provision(call, name)
+    return _provision(call, account_id, name)
 
 
-@endpoint(
-    blueprint,
+@_in_every_account(
+    "POST",
+    "/environments/{name}/adopt",
+    "adoptEnvironment",
+    body=schemas.Declare,
+    answers=_MADE,
+    problems=(409,),
+    validated_path=("name",),
+)
+def adopt_environment(call: Call, name: str, account_id: str | None = None) -> Answer:
+    """Provision an environment, and take over what exists under its names untagged."""
+    return _provision(call, account_id, name, adopt=True)
+
+
+@_in_every_account(
     "GET",
     "/environments",
+    "listEnvironments",
     query=schemas.ListQuery,
     answers={200: schemas.EnvironmentPage},
 )
-def list_environments(call: Call) -> Answer:
+def list_environments(call: Call, account_id: str | None = None) -> Answer:
     """List environments by name."""
-    work = provisioner(call.operation)
-    found, after = work.store.page(call.query.limit, _decoded(work, call.query.cursor))
-    return Answer(
-        schemas.EnvironmentPage([_summary(work, each) for each in found], after and _encoded(after))
+    installation, asked = call.installation, call.query
+    key, _, value = (asked.tag or "").partition(":")
+    filters = Filters(
+        status=asked.status,
+        profile=asked.profile,
+        in_sync=None if asked.in_sync is None else asked.in_sync == "true",
+        tag=(key, value) if asked.tag else None,
     )
+    found, cursor = installation.environments.page(
+        installation.registered(account_id), asked.limit, asked.cursor, filters
+    )
+    shown = [documents.summary_of(installation, each.environment, each.look) for each in found]
+    return Answer(schemas.EnvironmentPage(shown, cursor))
 
 
-@endpoint(
-    blueprint,
+@_in_every_account(
     "GET",
     "/environments/{name}",
-    answers={200: schemas.Environment},
+    "getEnvironment",
+    answers=_SHOWN,
     problems=(404,),
 )
-def get_environment(call: Call, name: str) -> Answer:
+def get_environment(call: Call, name: str, account_id: str | None = None) -> Answer:
     """Show an environment, its smoke test brought up to date."""
-    work = provisioner(call.operation)
-    return _environment(work, work.show(name))
+    installation = call.installation
+    return documents.environment(installation, show(installation, account_id, name))
 
 
-@endpoint(
-    blueprint,
+@_in_every_account(
     "GET",
     "/environments/{name}/drift",
+    "getEnvironmentDrift",
     answers={200: schemas.Drift},
-    problems=(404, 409),
+    problems=(404,),
 )
-def get_drift(call: Call, name: str) -> Answer:
-    """Show what differs from the templates; changes nothing."""
-    found = provisioner(call.operation).drift(name).all
-    return Answer(schemas.Drift(name, not found, found))
+def get_drift(call: Call, name: str, account_id: str | None = None) -> Answer:
+    """Show what differs from the templates, foreign resources included; changes nothing."""
+    installation = call.installation
+    plan = drift(installation, installation.target(account_id), name)
+    return Answer(documents.drift(plan))
 
 
-@endpoint(
-    blueprint,
+@_in_every_account(
     "POST",
     "/environments/{name}/reapply",
-    body=schemas.Nothing,
-    answers={200: schemas.Environment},
+    "reapplyEnvironment",
+    body=schemas.Reapply,
+    answers=_SHOWN,
     problems=(404, 409),
 )
-def reapply(call: Call, name: str) -> Answer:
-    """Put an environment back as declared."""
-    work = provisioner(call.operation)
-    return _environment(work, work.reapply(name))
+def post_reapply(call: Call, name: str, account_id: str | None = None) -> Answer:
+    """Put an environment back as declared, even one that is paused."""
+    installation = call.installation
+    target = installation.target(account_id)
+    result = reapply(installation, target, name, call.body.dry_run, call.body.wait)
+    return documents.environment(installation, result)
 
 
-@endpoint(
-    blueprint,
+@_in_every_account(
     "POST",
     "/environments/{name}/smoke-test",
+    "runSmokeTest",
     body=schemas.RunSmokeTest,
-    answers={200: schemas.Environment},
+    answers=_SHOWN,
     problems=(404, 409),
 )
-def run_smoke_test(call: Call, name: str) -> Answer:
+def post_smoke_test(call: Call, name: str, account_id: str | None = None) -> Answer:
     """Run the smoke test again."""
-    work = provisioner(call.operation)
-    return _environment(work, work.run_smoke_test(name, call.body.wait))
+    installation = call.installation
+    target = installation.target(account_id)
+    result = run_smoke_test(installation, target, name, call.body.wait)
+    return documents.environment(installation, result)
 
 
-@endpoint(
-    blueprint,
+@_in_every_account(
+    "GET",
+    "/environments/{name}/history",
+    "getEnvironmentHistory",
+    query=schemas.PageQuery,
+    answers={200: schemas.HistoryPage},
+    problems=(404,),
+)
+def get_history(call: Call, name: str, account_id: str | None = None) -> Answer:
+    """Show what was done to an environment, newest first; also to one that was deleted."""
+    installation, asked = call.installation, call.query
+    account = installation.registered(account_id)
+    page = None
+    if installation.catalogue.is_name(name):
+        page = installation.history.page(account, name, asked.limit, asked.cursor)
+    if page is None:
+        raise NotFound(f"There is no environment {name[:100]}, and there never was one.")
+    return Answer(schemas.HistoryPage(*page))
+
+
+@_in_every_account(
+    "POST",
+    "/environments/{name}/pause",
+    "pauseEnvironment",
+    body=schemas.PauseUntil,
+    answers=_SHOWN,
+    problems=(404, 409),
+)
+def post_pause(call: Call, name: str, account_id: str | None = None) -> Answer:
+    """Have drift reported and not put back for a while."""
+    installation = call.installation
+    until = _end_of_pause(call.body.until, installation.operation.clock.now())
+    account = installation.registered(account_id)
+    result = pause(installation, account, name, until, call.body.reason)
+    return documents.environment(installation, result)
+
+
+@_in_every_account(
+    "DELETE",
+    "/environments/{name}/pause",
+    "resumeEnvironment",
+    answers=_SHOWN,
+    problems=(404, 409),
+)
+def delete_pause(call: Call, name: str, account_id: str | None = None) -> Answer:
+    """End the pause of an environment."""
+    installation = call.installation
+    result = resume(installation, installation.registered(account_id), name)
+    return documents.environment(installation, result)
+
+
+@_in_every_account(
+    "DELETE",
+    "/environments/{name}/deletion-protection",
+    "unprotectEnvironment",
+    answers=_SHOWN,
+    problems=(404, 409),
+)
+def delete_protection(call: Call, name: str, account_id: str | None = None) -> Answer:
+    """Take the protection from deletion off."""
+    installation = call.installation
+    result = unprotect(installation, installation.registered(account_id), name)
+    return documents.environment(installation, result)
+
+
+@_in_every_account(
     "DELETE",
     "/environments/{name}",
+    "deleteEnvironment",
     answers={200: schemas.Deleted},
     problems=(404, 409),
 )
-def delete_environment(call: Call, name: str) -> Answer:
-    """Remove an environment: its own roles, policies and state machine."""
-    return Answer(schemas.Deleted(name, provisioner(call.operation).delete(name)))
-
-
-def _provision(call: Call, name: str) -> Answer:
-    body = call.body
-    declaration = Declaration(
-        tags=body.tags,
-        permissions_boundary=body.permissions_boundary,
-        on_extras=body.on_extras,
-        deletion_protection=body.deletion_protection,
-    )
-    work = provisioner(call.operation)
-    result = work.provision(name, declaration, body.adopt, body.dry_run, body.wait)
-    return _environment(work, result)
-
-
-def _environment(work: Provisioner, result: Result) -> Answer:
-    summary = msgspec.structs.asdict(_summary(work, result.environment))
-    document = schemas.Environment(**summary, changes=result.changes)
-    return Answer(document, 201 if result.created else 200)
-
-
-def _summary(work: Provisioner, environment: Environment) -> schemas.EnvironmentSummary:
-    desired = work.desired(environment)
-    declaration, smoke_test = environment.declaration, environment.smoke_test
-    return schemas.EnvironmentSummary(
-        name=environment.name,
-        account_id=environment.account_id,
-        partition=environment.partition,
-        region=environment.region,
-        status=environment.status,
-        roles={role.key: schemas.RoleName(role.name, role.arn) for role in desired.roles},
-        smoke_test=schemas.SmokeTest(
-            smoke_test.status,
-            desired.state_machine.arn,
-            smoke_test.execution_arn,
-            list(smoke_test.checks),
-        ),
-        tags=declaration.tags,
-        permissions_boundary=desired.roles[0].permissions_boundary,
-        on_extras=declaration.on_extras,
-        deletion_protection=declaration.deletion_protection,
-        created_at=environment.created_at,
-        created_by=environment.created_by,
-        updated_at=environment.updated_at,
-        updated_by=environment.updated_by,
+def delete_environment(call: Call, name: str, account_id: str | None = None) -> Answer:
+    """Remove an environment: its own roles, policies and state machine, and nothing else."""
+    installation = call.installation
+    removed = delete(installation, installation.target(account_id), name)
+    return Answer(
+        schemas.Deleted(
+            name,
+            removed.deleted,
+            [schemas.DetachedPolicy(each.policy, each.role) for each in removed.detached],
+            [schemas.ForeignResource(each.resource, each.reason) for each in removed.left],
+        )
     )
 
 
-def _encoded(name: str) -> str:
-    return urlsafe_b64encode(name.encode()).decode().rstrip("=")
+def _provision(call: Call, account_id: str | None, name: str, adopt: bool = False) -> Answer:
+    installation, body = call.installation, call.body
+    request = Request(name, schemas.declared(body), adopt, body.dry_run, body.wait)
+    result = provision(installation, installation.target(account_id), request)
+    return documents.environment(installation, result)
 
 
-def _decoded(work: Provisioner, cursor: str | None) -> str | None:
-    """Return the name after which a page starts."""
-    if cursor is None:
-        return None
+def _end_of_pause(given: str, now: float) -> str:
+    """Return the end of a pause as it is recorded.
+
+    Raises:
+        Invalid: it is no time in UTC or with an offset, past, or more than 7 days ahead.
+    """
     try:
-        padding = "=" * (-len(cursor) % 4)
-        name = urlsafe_b64decode(cursor.encode() + padding.encode()).decode()
-    except ValueError:
-        name = ""
-    if not work.templates.is_name(name) or _encoded(name) != cursor:
-        raise Invalid([FieldError("cursor", "not a next_cursor of this API")])
-    return name
+        until = datetime.fromisoformat(given)
+        ahead = until.timestamp() - now
+    except (ValueError, OverflowError):
+        until, ahead = None, 0.0
+    if until is None or until.tzinfo is None:
+        raise _wrong_end("must be a time as RFC 3339 in UTC, such as 2026-11-25T18:00:00Z")
+    if not 0 < ahead <= _LONGEST_PAUSE.total_seconds():
+        raise _wrong_end(f"must be in the future, at most {_LONGEST_PAUSE.days} days ahead")
+    return timestamp(until.timestamp()).replace(".000Z", "Z")
+
+
+def _wrong_end(message: str) -> Invalid:
+    return Invalid([FieldError("until", message)])

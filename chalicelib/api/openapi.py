@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from chalicelib import VERSION
+from chalicelib.api import problems
 from chalicelib.api.endpoints import ENDPOINTS, Endpoint
 from chalicelib.api.problems import CONTENT_TYPE
 from chalicelib.api.requests import name_type
-from chalicelib.api.schemas import Problem
+from chalicelib.api.schemas import AccountId, Problem
 
 _REF = "#/components/schemas/{name}"
 
@@ -38,6 +39,7 @@ def document() -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
     # The limit follows from the templates, and the types are written before those are read.
     schemas["Provision"]["properties"]["name"] = msgspec.json.schema(name_type())
+    schemas["Problem"]["properties"]["type"] = {"type": "string", "enum": problems.TYPES}
     paths: dict[str, Any] = {}
     for each in ENDPOINTS:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
@@ -67,7 +69,8 @@ def document() -> dict[str, Any]:
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()}{endpoint.path}").strip("_"),
+        "operationId": endpoint.name,
+        "tags": [endpoint.tag],
         "summary": endpoint.summary,
         "parameters": _parameters(endpoint),
         "responses": {
@@ -81,13 +84,16 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     return operation
 
 
+_PATH_TYPES: dict[str, Any] = {"name": None, "account_id": AccountId, "run_id": str, "profile": str}
+
+
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "schema": msgspec.json.schema(name_type()),
+            "schema": msgspec.json.schema(_PATH_TYPES[name] or name_type()),
         }
         for name in re.findall(r"{(\w+)}", endpoint.path)
     ]

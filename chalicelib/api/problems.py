@@ -18,14 +18,25 @@ _KINDS: Mapping[type[Exception], tuple[int, str, str]] = {
     errors.Invalid: (422, "invalid-fields", "Fields of the request are invalid"),
     errors.Busy: (409, "busy", "Another call is at work"),
     errors.QuotaReached: (409, "quota-reached", "An AWS quota is reached"),
+    errors.Unreadable: (500, "unreadable-record", "A record in the table cannot be read"),
     errors.Conflict: (409, "conflict", "The state of things forbids this"),
     errors.Refused: (502, "refused-by-aws", "AWS refuses Trivet"),
     errors.Rejected: (502, "rejected-by-aws", "AWS does not accept a request of Trivet"),
     errors.NotOffered: (502, "not-offered", "The endpoint does not offer an operation"),
     errors.Unavailable: (503, "unavailable", "AWS throttles, fails or takes too long"),
     errors.Stale: (503, "stale", "AWS's state kept changing"),
-    errors.NotAssumable: (503, "role-not-assumable", "Step Functions cannot assume the role yet"),
+    errors.NotYet: (503, "not-yet", "The state machine cannot be made yet"),
 }
+
+_UNEXPECTED = "unexpected"
+_REQUEST_REFUSED = "request-refused"
+_URN = "urn:trivet:problem:"
+
+TYPES = sorted(
+    f"{_URN}{kind}"
+    for kind in (*(each[1] for each in _KINDS.values()), _UNEXPECTED, _REQUEST_REFUSED)
+)
+"""Every `type` that a problem can have."""
 
 RETRY_AFTER_STALE = 2
 """Seconds."""
@@ -37,7 +48,7 @@ def of_error(error: errors.TrivetError) -> Response:
         described for base, described in _KINDS.items() if isinstance(error, base)
     )
     detail = str(error)
-    problem = Problem(f"urn:trivet:problem:{kind}", title, status, detail)
+    problem = Problem(f"{_URN}{kind}", title, status, detail)
     if isinstance(error, errors.Invalid):
         listed = [FieldProblem(each.field, each.message) for each in error.errors]
         problem = msgspec.structs.replace(problem, errors=listed)
@@ -52,14 +63,15 @@ def of_error(error: errors.TrivetError) -> Response:
 def unexpected(correlation_id: str) -> Response:
     """Return the answer to what must not happen; the log has the rest under this id."""
     detail = f"Something unexpected went wrong; it is in the log under {correlation_id}."
-    kind = "urn:trivet:problem:unexpected"
+    kind = f"{_URN}{_UNEXPECTED}"
     problem = Problem(kind, "Unexpected error", 500, detail, correlation_id=correlation_id)
     return _response(problem, {})
 
 
 def of_status(status: int, detail: str, headers: Mapping[str, str]) -> Response:
     """Return the answer where Chalice itself refuses a request, such as 405."""
-    return _response(Problem("about:blank", "Request refused", status, detail), headers)
+    kind = f"{_URN}{_REQUEST_REFUSED}"
+    return _response(Problem(kind, "Request refused", status, detail), headers)
 
 
 def _response(problem: Problem, headers: Mapping[str, str]) -> Response:

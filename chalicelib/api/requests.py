@@ -1,18 +1,22 @@
-"""Requests read and validated: every field that is wrong is reported, not only the first."""
+"""Requests read and validated: every field that is wrong is reported, not only the first.
+
+What is wrong is said in words of what is allowed (`api.words`), never in types of Python's.
+"""
 
 import json
 import unicodedata
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, TypeVar, cast, get_args
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from chalice.app import Request
 from msgspec import Meta, Struct
 
-from chalicelib import templates
-from chalicelib.api.schemas import TAG_TEXT, TagKey, Tags, TagValue
+from chalicelib import catalogue, settings
+from chalicelib.api.schemas import TAG_TEXT, AccountId, TagKey, Tags, TagValue
+from chalicelib.api.words import allowed
+from chalicelib.catalogue.names import NAME_MIN_LENGTH, NAME_PATTERN
 from chalicelib.errors import FieldError, Invalid, TrivetError
-from chalicelib.templates import NAME_MIN_LENGTH, NAME_PATTERN
 
 _Parsed = TypeVar("_Parsed", bound=Struct)
 
@@ -21,6 +25,11 @@ _SHOWN = 200
 
 _LONG_INTEGER = 1_000
 
+_BODY_LIMIT = 64 * 1024
+"""Bytes of a request's body."""
+
+_ERRORS_TOLD = 20
+
 
 class NotJson(TrivetError):
     """The body is not JSON, or not an object."""
@@ -28,14 +37,15 @@ class NotJson(TrivetError):
 
 def name_type() -> Any:
     """Return the type of an environment's name; how long it may be follows from the templates."""
-    longest = templates.load().longest_name
+    longest = catalogue.load(allowed=settings.current().profiles).longest_name
     return Annotated[
         str,
         Meta(
             min_length=NAME_MIN_LENGTH,
             max_length=longest,
             pattern=NAME_PATTERN,
-            description="Lower-case letters, digits and hyphens; a letter first, no hyphen last.",
+            description=f"{NAME_MIN_LENGTH} to {longest} lower-case letters, digits and hyphens; a "
+            "letter first, no hyphen last",
         ),
     ]
 
@@ -66,7 +76,7 @@ def validated(
     except Invalid as error:
         errors += error.errors
     if errors:
-        raise Invalid(errors)
+        raise Invalid(errors[:_ERRORS_TOLD])
     return found[0], found[1]
 
 
@@ -80,20 +90,51 @@ def body(request: Request, into: type[_Parsed], path: Mapping[str, str]) -> _Par
         NotJson: it is not JSON, or not an object.
         Invalid: fields are wrong, unknown or missing; all of them named.
     """
-    raw = request.raw_body.strip()
-    try:
-        # JSON has no NaN and no Infinity, though Python reads them.
-        content = json.loads(raw, parse_constant=_refuse, parse_int=_integer) if raw else {}
-    except (ValueError, RecursionError) as error:
-        raise NotJson(f"The body is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise NotJson("The body is not a JSON object.")
+    content = _json_object(request.raw_body)
     errors = [
         FieldError(field, error)
         for field, value in path.items()
-        for error in _value_errors(field, name_type(), value, strict=True)
+        for error in _value_errors(field, _path_type(field), value, strict=True)
     ]
     return _parsed(into, content, strict=True, errors=errors)
+
+
+def _json_object(raw_body: str | bytes) -> dict[str, Any]:
+    size_in_bytes = len(raw_body.encode() if isinstance(raw_body, str) else raw_body)
+    if size_in_bytes > _BODY_LIMIT:
+        size = f"{size_in_bytes:,} bytes; at most {_BODY_LIMIT:,} are allowed"
+        raise NotJson(f"The body is too large: {size}.")
+    raw = raw_body.strip()
+    try:
+        # JSON has no NaN and no Infinity, though Python reads them.
+        content = (
+            json.loads(
+                raw,
+                parse_constant=_refuse,
+                parse_int=_integer,
+                object_pairs_hook=_without_repetition,
+            )
+            if raw
+            else {}
+        )
+    except (ValueError, RecursionError) as error:
+        raise NotJson(f"The body is not JSON: {str(error)[:_SHOWN]}") from error
+    if not isinstance(content, dict):
+        raise NotJson("The body is not a JSON object.")
+    return content
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"an object has the key {_quoted(twice)} twice")
+    return content
+
+
+def _path_type(field: str) -> Any:
+    return AccountId if field == "account_id" else name_type()
 
 
 def query(request: Request, into: type[_Parsed]) -> _Parsed:
@@ -128,7 +169,7 @@ def _parsed(
             errors.append(FieldError(name, "missing"))
     errors += [FieldError(_shown(name), "unknown field") for name in values if name not in fields]
     if errors:
-        raise Invalid(errors)
+        raise Invalid(errors[:_ERRORS_TOLD])
     return msgspec.convert(values, into, strict=strict)
 
 
@@ -142,15 +183,23 @@ def _value_errors(name: str, kind: Any, value: Any, strict: bool) -> Iterator[st
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        yield _readable(error, kind)
+        yield _said(error, kind)
+
+
+def _said(error: msgspec.ValidationError, kind: Any) -> str:
+    """Say what is allowed, and where in the value the trouble is."""
+    _, _, where = str(error).partition(" - at `$")
+    at = f"{where.rstrip('`')}: " if where and "[...]" not in where else ""
+    return f"{at}must be {allowed(kind)}"
 
 
 def _tag_errors(tags: dict[str, Any]) -> Iterator[str]:
     try:
         # Length and types as a whole; each tag by itself follows.
         msgspec.convert(dict.fromkeys(map(str, range(len(tags))), ""), cast("Any", Tags))
-    except msgspec.ValidationError as error:
-        yield _readable(error, Tags)
+    except msgspec.ValidationError:
+        yield "at most 48 tags are allowed"
+    may_set = settings.current()
     seen: dict[str, str] = {}
     for key, value in tags.items():
         other = seen.setdefault(key.lower(), key)
@@ -159,11 +208,14 @@ def _tag_errors(tags: dict[str, Any]) -> Iterator[str]:
         for part, kind in ((key, TagKey), (value, TagValue)):
             try:
                 msgspec.convert(part, cast("Any", kind))
-            except msgspec.ValidationError as error:
-                yield f"{_quoted(key)}: {_readable(error, kind)}"
+            except msgspec.ValidationError:
+                yield f"{_quoted(key)}: must be {allowed(kind)}"
                 continue
             if not _is_tag_text(part):
                 yield f"{_quoted(key)}: {TAG_TEXT}"
+        if not may_set.callers_may_tag(key):
+            keys = ", ".join(may_set.tag_keys)
+            yield f"{_quoted(key)}: callers may set these tag keys only: {keys}"
 
 
 def _is_tag_text(text: str) -> bool:
@@ -174,20 +226,6 @@ def _is_tag_text(text: str) -> bool:
 
 def _has_control_characters(text: str) -> bool:
     return any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
-
-
-def _readable(error: msgspec.ValidationError, kind: Any) -> str:
-    """Return what is wrong in words: where a pattern does not match, what it stands for."""
-    said = str(error).replace("`", "")
-    return next(_descriptions(kind), said) if "matching regex" in said else said
-
-
-def _descriptions(kind: Any) -> Iterator[str]:
-    for meta in getattr(kind, "__metadata__", ()):
-        if meta.description:
-            yield meta.description
-    for part in get_args(kind):
-        yield from _descriptions(part)
 
 
 def _shown(name: str) -> str:

@@ -38,13 +38,31 @@ def minified(document: Document) -> str:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
+def listed(value: Any) -> list[Any]:
+    """Return an element's values: IAM takes a value that stands alone for a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def scalar(value: Any) -> str:
+    """Return a value as IAM reads it: numbers and booleans may be written as strings."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else _json(value)
+
+
+def principal(value: Any) -> str:
+    """Return a principal; an account's, which can be written in two ways, by its id."""
+    root = _ROOT_ARN.fullmatch(str(value))
+    return root.group(1) if root else scalar(value)
+
+
 def _policy(document: Any) -> Hashable:
     if not isinstance(document, dict):
         return _json(document)
     rest = {key: value for key, value in document.items() if key not in ("Statement", "Version")}
     # Without Version, IAM reads a policy as 2008-10-17.
     version = document.get("Version", "2008-10-17")
-    statements = frozenset(_statement(each) for each in _listed(document.get("Statement", [])))
+    statements = frozenset(_statement(each) for each in listed(document.get("Statement", [])))
     return (version, _json(rest), statements)
 
 
@@ -56,7 +74,7 @@ def _statement(statement: Any) -> Hashable:
 
 def _element(key: str, value: Any) -> Hashable:
     if key in _SETS_OF_ACTIONS:
-        return frozenset(str(action).lower() for action in _listed(value))
+        return frozenset(str(action).lower() for action in listed(value))
     if key in _SETS_OF_RESOURCES:
         return _set(value)
     if key in _PRINCIPALS:
@@ -75,29 +93,14 @@ def _principals(value: Any) -> Hashable:
         # "*" alone means {"AWS": "*"}.
         value = {"AWS": value}
     return frozenset(
-        (kind, frozenset(_principal(each) for each in _listed(values)))
+        (kind, frozenset(principal(each) for each in listed(values)))
         for kind, values in value.items()
     )
 
 
-def _principal(principal: Any) -> Hashable:
-    root = _ROOT_ARN.fullmatch(str(principal))
-    return root.group(1) if root else _scalar(principal)
-
-
 def _set(value: Any) -> Hashable:
-    return frozenset(_scalar(each) for each in _listed(value))
+    return frozenset(scalar(each) for each in listed(value))
 
 
-def _scalar(value: Any) -> Hashable:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else _json(value)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _json(value: Any) -> Hashable:
+def _json(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -27,6 +27,10 @@ class SmokeTest(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...] = ()
     since: float | None = None
     """When it was first tried to start it, in seconds since the epoch."""
+    started: float | None = None
+    """When its execution was started, in seconds since the epoch."""
+    after_update: bool = False
+    """The state machine was changed for it: an execution may still run what was there before."""
 
     @property
     def finished(self) -> bool:
@@ -35,7 +39,7 @@ class SmokeTest(msgspec.Struct, frozen=True):
 
 
 class Declaration(msgspec.Struct, frozen=True, kw_only=True):
-    """What an environment is declared to be; records of 1.0 have no profile: they are `standard`."""
+    """What an environment is declared to be; records of 1.0 have no profile and are `standard`."""
 
     profile: str = "standard"
     parameters: dict[str, str | list[str]] = {}

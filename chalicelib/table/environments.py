@@ -37,9 +37,9 @@ _DIED = (
 class Environments:
     """The recorded environments, for one operation."""
 
-    def __init__(self, table: Table, home_account_id: str) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
-        self._records = Records(table, home_account_id)
+        self._records = Records(table)
 
     def get(self, account_id: str, name: str) -> Entry | None:
         """Return an environment, or `None` if none of that name is recorded.
@@ -54,6 +54,20 @@ class Environments:
             return None
         run_look = looks.of_row(self._table, rows.get((looks.PK, account_id)))
         return entry_of(rows[at], account_id, run_look)
+
+    def neighbours(self, account_id: str, name: str) -> list[tuple[str, str]]:
+        """Return name and profile of the environments that a prefix does not tell from this one.
+
+        The name of one of the two is that of the other, a hyphen, and more. Two reads.
+        """
+        pk, parts = self._records.pk(account_id), name.split("-")
+        shorter = ["-".join(parts[:at]) for at in range(1, len(parts))]
+        rows = [*listing.longer(self._records, account_id, name)]
+        if shorter:
+            doing = f"looking for environments beside {name}"
+            rows += self._table.get_all(doing, [key(pk, each) for each in shorter]).values()
+        found = [_profile_of(row, account_id) for row in rows]
+        return [each for each in found if each is not None]
 
     def create(self, environment: Environment, operation_name: Operation) -> Hold | Entry:
         """Record a new environment and hold it.
@@ -242,3 +256,12 @@ class Environments:
 
 def _died(under_way: HistoryEntry) -> HistoryEntry:
     return structs.replace(under_way, outcome="failed", error=_DIED)
+
+
+def _profile_of(row: Item, account_id: str) -> tuple[str, str] | None:
+    """Return name and profile of a record, `None` where it cannot be read."""
+    try:
+        environment = entry_of(row, account_id, RunLook()).environment
+    except Unreadable:
+        return None
+    return environment.name, environment.declaration.profile

@@ -66,6 +66,16 @@ def every(records: Records, account_id: str) -> Iterator[Item]:
     return _rows(records, records.pk(account_id), None, 1_000)
 
 
+def longer(records: Records, account_id: str, name: str) -> Iterator[Item]:
+    """Return the rows of the records whose names begin with this one's and a hyphen."""
+    return records.table.query(
+        _DOING,
+        records.pk(account_id),
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :from)",
+        ExpressionAttributeValues={":from": {"S": f"{name}-"}},
+    )
+
+
 def _names(
     records: Records, account_id: str, facets: frozenset[str], after: str | None, limit: int
 ) -> list[str]:

@@ -25,13 +25,12 @@ def index_pk(account_id: str, facet: str) -> str:
 class Records:
     """The rows of environments, written for one operation."""
 
-    def __init__(self, table: Table, home_account_id: str) -> None:
+    def __init__(self, table: Table) -> None:
         self.table = table
-        self._home = home_account_id
 
     def pk(self, account_id: str) -> str:
         """Return the key under which an account's environments stand."""
-        return environment_pk(self._home, account_id)
+        return environment_pk(self.table.home.place.account_id, account_id)
 
     def key(self, entry: Entry) -> Item:
         """Return the key of a record."""

@@ -151,6 +151,11 @@ class Reports:
         )
         self._prune(kind)
 
+    def forget(self, report: Report, preview: bool) -> None:
+        """Forget a run that was recorded and not begun."""
+        at = key(_PREVIEW if preview else _RUN, report.id)
+        self._table.write(f"forgetting drift run {report.id}", {"Delete": {"Key": at}})
+
     def page(self, run: str, limit: int, cursor: str | None = None) -> ReportPage | None:
         """Return a report with up to `limit` of its findings, or `None` where there is none.
 

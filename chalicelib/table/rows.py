@@ -56,7 +56,8 @@ def unreadable(item: Item, reason: str) -> Unreadable:
     pk, sk = (item.get(each, {}).get("S", "?") for each in ("pk", "sk"))
     return Unreadable(
         f"The row {pk} / {sk} of the table cannot be read: {reason}. Put it right or delete it; "
-        "all others are as they were."
+        "all others are as they were.",
+        name=sk,
     )
 
 

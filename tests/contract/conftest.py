@@ -1,19 +1,13 @@
 """One AWS account per module: tests in it keep apart by the names of their environments."""
 
-import io
 import itertools
-import os
-import time
 from collections.abc import Iterator
-from typing import Any
 
-import boto3
 import pytest
 
-from chalicelib import operation, telemetry
-from tests.memory import account_in_memory
-
-from .support import CheckedApi, FakeClock, client
+from tests.kit import account, checks
+from tests.kit.http import Api
+from tests.kit.wire import Wire
 
 _NUMBERS = itertools.count(1)
 
@@ -25,54 +19,19 @@ def region() -> str:
 
 
 @pytest.fixture(scope="module")
-def cloud(region: str) -> Iterator[None]:
+def cloud(region: str) -> Iterator[Wire]:
     """An AWS account in memory."""
-    before = os.environ["AWS_DEFAULT_REGION"]
-    os.environ["AWS_DEFAULT_REGION"] = region
-    boto3.DEFAULT_SESSION = None
-    client.cache_clear()
-    with account_in_memory():
-        yield
-    boto3.DEFAULT_SESSION = None
-    os.environ["AWS_DEFAULT_REGION"] = before
+    with account.in_memory(region) as wire:
+        yield wire
 
 
 @pytest.fixture(scope="module")
-def api(cloud: None) -> CheckedApi:
+def api(cloud: Wire) -> Api:
     """The API over the module's account, its answers checked."""
-    return CheckedApi()
-
-
-@pytest.fixture(scope="module")
-def iam(cloud: None) -> Any:
-    """IAM behind Trivet's back."""
-    return client("iam")
-
-
-@pytest.fixture(scope="module")
-def states(cloud: None) -> Any:
-    """Step Functions behind Trivet's back."""
-    return client("stepfunctions")
+    return Api(cloud, checks.by_openapi)
 
 
 @pytest.fixture
 def name() -> str:
     """A name that no other test uses."""
     return f"env-{next(_NUMBERS)}"
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """Trivet's clock, which stands still until someone sleeps."""
-    fake = FakeClock(time.time())
-    monkeypatch.setattr(operation.CLOCK, "now", fake.now)
-    monkeypatch.setattr(operation.CLOCK, "sleep", fake.sleep)
-    return fake
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What Trivet logs, as text."""
-    written = io.StringIO()
-    monkeypatch.setattr(telemetry.LOGGER.registered_handler, "stream", written)
-    return written

@@ -1,6 +1,6 @@
 """Bad input, by machine: no 5xx, no answer outside the OpenAPI document, nothing unescaped.
 
-Every answer here is held against the document: see `support.check_answer`.
+Every answer here is held against the document: see `by_openapi`.
 """
 
 import io
@@ -18,12 +18,11 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.core import NotSet
 
-from chalicelib import operation
-from chalicelib.api import openapi
+from tests.kit import product
+from tests.kit.http import Api, on_lambda
+from tests.kit.wire import Call, Calls, answering
 
-from .support import AwsCalls, CheckedApi, aws_calls, on_lambda
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 
 def bounded(examples: int) -> settings:
@@ -39,22 +38,23 @@ def bounded(examples: int) -> settings:
 @pytest.fixture(autouse=True)
 def _on_its_own(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Let no time pass, and nothing be recorded yet."""
-    monkeypatch.setattr(operation.CLOCK, "sleep", lambda _: None)
+    monkeypatch.setattr(product.CLOCK, "sleep", lambda _: None)
     monkeypatch.setenv("TRIVET_TABLE", f"table-{name}")
 
 
-def executions_end_at_once(name: str, parameters: dict[str, Any]) -> Any:
+@answering
+def executions_end_at_once(call: Call) -> dict[str, Any] | None:
     """Answer for Step Functions: running each state machine for real takes too long here."""
-    if name == "StartExecution":
-        return {"executionArn": f"{parameters['stateMachineArn']}:x"}
-    if name == "DescribeExecution":
+    if call.action == "StartExecution":
+        return {"executionArn": f"{call.parameters['stateMachineArn']}:x", "startDate": NOW}
+    if call.action == "DescribeExecution":
         return {"status": "FAILED", "name": "x", "startDate": NOW, "stopDate": NOW}
     return None
 
 
 # --- by the document
 
-_DOCUMENT: Any = schemathesis.openapi.from_dict(openapi.document())
+_DOCUMENT: Any = schemathesis.openapi.from_dict(product.document())
 CASES = [
     (each, mode)
     for each in (found.ok() for found in _DOCUMENT.get_all_operations())
@@ -68,7 +68,7 @@ def _named(part: Any) -> str:
     return str(part.value if isinstance(part, GenerationMode) else part.label)
 
 
-def send(api: CheckedApi, case: Any) -> Any:
+def send(api: Api, case: Any) -> Any:
     path = case.path
     for name, value in (case.path_parameters or {}).items():
         path = path.replace(f"{{{name}}}", quote(str(value), safe="") or "-")
@@ -79,27 +79,25 @@ def send(api: CheckedApi, case: Any) -> Any:
     return api.request(case.method, path + (query and f"?{query}"), body)
 
 
-def check_operation(api: CheckedApi, operation: Any, mode: GenerationMode, examples: int) -> None:
+def check_operation(api: Api, operation: Any, mode: GenerationMode, examples: int) -> None:
     @bounded(examples)
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
         answer = send(api, case)
         assert answer.status < 500, answer
 
-    with aws_calls(executions_end_at_once):
+    with api.wire.through(executions_end_at_once):
         check()
 
 
 @pytest.mark.parametrize(("operation", "mode"), CASES, ids=_named)
-def test_requests_after_the_document(api: CheckedApi, operation: Any, mode: GenerationMode) -> None:
+def test_requests_after_the_document(api: Api, operation: Any, mode: GenerationMode) -> None:
     check_operation(api, operation, mode, examples=15)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("operation", "mode"), CASES, ids=_named)
-def test_many_requests_after_the_document(
-    api: CheckedApi, operation: Any, mode: GenerationMode
-) -> None:
+def test_many_requests_after_the_document(api: Api, operation: Any, mode: GenerationMode) -> None:
     check_operation(api, operation, mode, examples=200)
 
 
@@ -137,8 +135,8 @@ bodies = st.fixed_dictionaries(
 
 @bounded(150)
 @given(body=bodies)
-def _check_bodies(log: io.StringIO, calls: AwsCalls, body: dict[str, Any]) -> None:
-    calls.made.clear()
+def _check_bodies(log: io.StringIO, calls: Calls, body: dict[str, Any]) -> None:
+    calls.clear()
     answer = on_lambda("POST", "/environments", body)
 
     assert answer.status < 500, answer
@@ -148,15 +146,15 @@ def _check_bodies(log: io.StringIO, calls: AwsCalls, body: dict[str, Any]) -> No
     check_log(log)
 
 
-def test_hostile_bodies(api: CheckedApi, log: io.StringIO) -> None:
-    with aws_calls(executions_end_at_once) as calls:
+def test_hostile_bodies(api: Api, log: io.StringIO) -> None:
+    with api.wire.recording(executions_end_at_once) as calls:
         _check_bodies(log, calls)
 
 
 @bounded(60)
 @given(name=names, query=st.dictionaries(hostile | st.sampled_from(["limit", "cursor"]), hostile))
-def _check_paths(log: io.StringIO, calls: AwsCalls, name: str, query: dict[str, str]) -> None:
-    calls.made.clear()
+def _check_paths(log: io.StringIO, calls: Calls, name: str, query: dict[str, str]) -> None:
+    calls.clear()
     asked = urlencode(query, errors="replace")
     # As API Gateway decodes it; what is no UTF-8 never gets so far.
     path = f"/environments/{quote(name, safe='', errors='replace') or '-'}"
@@ -169,8 +167,8 @@ def _check_paths(log: io.StringIO, calls: AwsCalls, name: str, query: dict[str, 
     check_log(log)
 
 
-def test_hostile_names_and_queries(api: CheckedApi, log: io.StringIO) -> None:
-    with aws_calls() as calls:
+def test_hostile_names_and_queries(api: Api, log: io.StringIO) -> None:
+    with api.wire.recording() as calls:
         _check_paths(log, calls)
         assert calls.writes == []
 
@@ -180,18 +178,18 @@ def test_hostile_names_and_queries(api: CheckedApi, log: io.StringIO) -> None:
     raw=st.binary(max_size=60)
     | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace"))
 )
-def _check_raw(api: CheckedApi, raw: bytes) -> None:
+def _check_raw(api: Api, raw: bytes) -> None:
     assert api.request("PUT", "/environments/no-such", raw).status in (200, 201, 400, 422)
 
 
-def test_bodies_of_any_bytes(api: CheckedApi) -> None:
-    with aws_calls(executions_end_at_once):
+def test_bodies_of_any_bytes(api: Api) -> None:
+    with api.wire.through(executions_end_at_once):
         _check_raw(api)
 
 
-def test_ten_megabytes(api: CheckedApi, log: io.StringIO) -> None:
+def test_ten_megabytes(api: Api, log: io.StringIO) -> None:
     large = "x" * 10_000_000
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         for body in (
             {"name": large},
             {"name": "abc", "tags": {"team": large}},
@@ -207,19 +205,19 @@ def test_ten_megabytes(api: CheckedApi, log: io.StringIO) -> None:
     assert len(log.getvalue()) < 10_000
 
 
-def check_calls(calls: AwsCalls) -> None:
+def check_calls(calls: Calls) -> None:
     """Assert that nothing sent to AWS holds what was not let through."""
-    for name, parameters in calls.made:
-        for text in _texts(parameters):
-            assert not any(unicodedata.category(each) in ("Cc", "Cs") for each in text), name
+    for call in calls:
+        for text in _texts(call.parameters):
+            assert not any(unicodedata.category(each) in ("Cc", "Cs") for each in text), call
         for key in ("AssumeRolePolicyDocument", "PolicyDocument", "definition"):
-            if key in parameters:
-                document = parameters[key]
+            if key in call.parameters:
+                document = call.parameters[key]
                 assert isinstance(json.loads(document), dict)
                 assert re.fullmatch(r"[\x20-\x7e]*", document), document
                 assert "AdministratorAccess" not in document
-        if name in ("CreateRole", "CreatePolicy"):
-            own = {tag["Key"] for tag in parameters["Tags"]}
+        if call.action in ("CreateRole", "CreatePolicy"):
+            own = {tag["Key"] for tag in call.parameters["Tags"]}
             assert {"trivet:environment", "trivet:role"} <= own
 
 

@@ -6,18 +6,13 @@ import time
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
-from chalicelib.store import Store
-
-from .support import (
-    CheckedApi,
-    FakeClock,
-    account_holds,
-    aws_calls,
-    client,
-    refusing,
-    role_holds,
-)
+from tests.kit import inventory, product
+from tests.kit.account import client
+from tests.kit.clock import Clock
+from tests.kit.http import Api
+from tests.kit.wire import Call, Deliver, refusing
 
 ROUTES = [
     ("POST", "/environments", {"wait": 0}),
@@ -28,7 +23,7 @@ ROUTES = [
 ]
 
 
-def send(api: CheckedApi, route: tuple[str, str, Any], name: str) -> Any:
+def send(api: Api, route: tuple[str, str, Any], name: str) -> Any:
     method, path, body = route
     if path == "/environments":
         body = {**body, "name": name}
@@ -39,7 +34,7 @@ def send(api: CheckedApi, route: tuple[str, str, Any], name: str) -> Any:
 
 
 @pytest.fixture
-def held(api: CheckedApi, name: str, clock: FakeClock) -> str:
+def held(api: Api, name: str, clock: Clock) -> str:
     """An environment that another call holds for 17 more seconds."""
     api.provision(name, wait=0)
     client("dynamodb").update_item(
@@ -56,10 +51,10 @@ def held(api: CheckedApi, name: str, clock: FakeClock) -> str:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
 def test_held_environment_is_a_409_that_says_when_to_come_again(
-    api: CheckedApi, iam: Any, held: str, route: Any, clock: FakeClock
+    api: Api, iam: Any, held: str, route: Any, clock: Clock
 ) -> None:
     iam.update_role(RoleName=f"{held}-SageMaker", Description="drifted")
-    before = account_holds()
+    before = inventory.held()
 
     answer = send(api, route, held)
 
@@ -67,33 +62,32 @@ def test_held_environment_is_a_409_that_says_when_to_come_again(
     assert answer.body["type"] == "urn:trivet:problem:busy"
     assert answer.headers["retry-after"] == "17"
     assert held in answer.body["detail"]
-    assert account_holds() == before
+    assert inventory.held() == before
 
     clock.sleep(int(answer.headers["retry-after"]))
     assert send(api, route, held).status == 200
 
 
-def test_held_environment_can_be_looked_at(api: CheckedApi, held: str) -> None:
-    before = account_holds()
+def test_held_environment_can_be_looked_at(api: Api, held: str) -> None:
+    before = inventory.held()
 
     assert api.get(f"/environments/{held}").status == 200
     assert api.get(f"/environments/{held}/drift").status == 200
     assert api.post("/environments", {"name": held, "dry_run": True}).status == 200
     assert held in [each["name"] for each in api.get("/environments").body["environments"]]
-    assert account_holds() == before
+    assert inventory.held() == before
 
 
 # --- quotas, refusals, failures
 
 
-def test_quota_is_a_409_and_a_later_call_completes_it(api: CheckedApi, name: str) -> None:
+def test_quota_is_a_409_and_a_later_call_completes_it(api: Api, name: str) -> None:
     said = "Cannot exceed quota for RolesPerAccount: 1000"
 
-    def full(operation: str, parameters: dict[str, Any]) -> None:
-        if parameters.get("RoleName") == f"{name}-LambdaTriggerStepFunc":
-            refusing("CreateRole", "LimitExceeded", said, 409)(operation, parameters)
+    def is_last(call: Call) -> bool:
+        return call.name == f"CreateRole {name}-LambdaTriggerStepFunc"
 
-    with aws_calls(full):
+    with api.wire.through(refusing(is_last, "LimitExceeded", said)):
         answer = api.post("/environments", {"name": name})
     incomplete = api.get(f"/environments/{name}").body
     completed = api.post("/environments", {"name": name})
@@ -124,9 +118,9 @@ DENIED = "User: arn:aws:sts::123456789012:assumed-role/trivet/x is not authorize
     ],
 )
 def test_refusal_is_a_502_naming_the_action(
-    api: CheckedApi, name: str, operation: str, code: str, action: str
+    api: Api, name: str, operation: str, code: str, action: str
 ) -> None:
-    with aws_calls(refusing(operation, code, DENIED.format(action), 403)):
+    with api.wire.through(refusing(operation, code, DENIED.format(action), 403)):
         answer = api.post("/environments", {"name": name, "wait": 0})
     again = api.post("/environments", {"name": name})
 
@@ -136,17 +130,13 @@ def test_refusal_is_a_502_naming_the_action(
     assert (again.body["status"], again.body["smoke_test"]["status"]) == ("ready", "succeeded")
 
 
-def test_withdrawn_managed_policy_is_named(api: CheckedApi, name: str, iam: Any) -> None:
+def test_withdrawn_managed_policy_is_named(api: Api, name: str, iam: Any) -> None:
     missing = "arn:aws:iam::aws:policy/AmazonAthenaFullAccess"
 
-    def withdrawn(operation: str, parameters: dict[str, Any]) -> None:
-        if parameters.get("PolicyArn") == missing:
-            for refused in ("AttachRolePolicy", "GetPolicy"):
-                refusing(refused, "NoSuchEntity", f"{missing} does not exist", 404)(
-                    operation, parameters
-                )
+    def asks_for_it(call: Call) -> bool:
+        return call.parameters.get("PolicyArn") == missing
 
-    with aws_calls(withdrawn):
+    with api.wire.through(refusing(asks_for_it, "NoSuchEntity", f"{missing} does not exist")):
         answer = api.post("/environments", {"name": name, "wait": 0})
 
     assert answer.status == 502
@@ -155,6 +145,7 @@ def test_withdrawn_managed_policy_is_named(api: CheckedApi, name: str, iam: Any)
     assert api.get(f"/environments/{name}").body["status"] == "incomplete"
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize(
     ("operation", "code", "status"),
     [
@@ -165,9 +156,9 @@ def test_withdrawn_managed_policy_is_named(api: CheckedApi, name: str, iam: Any)
     ],
 )
 def test_failure_past_all_retries_is_a_503_and_incomplete(
-    api: CheckedApi, name: str, operation: str, code: str, status: int
+    api: Api, name: str, operation: str, code: str, status: int
 ) -> None:
-    with aws_calls(refusing(operation, code, "on purpose", status)):
+    with api.wire.through(refusing(operation, code, "on purpose", status)):
         answer = api.post("/environments", {"name": name, "wait": 0})
     incomplete = api.get(f"/environments/{name}").body
     again = api.post("/environments", {"name": name})
@@ -181,18 +172,17 @@ def test_failure_past_all_retries_is_a_503_and_incomplete(
 
 
 @pytest.mark.parametrize("path", ["/environments", "/environments/abc", "/drift-runs/latest"])
-def test_table_that_cannot_be_read_is_a_503(api: CheckedApi, path: str) -> None:
-    def broken(operation: str, parameters: dict[str, Any]) -> None:
-        for reading in ("GetItem", "Query"):
-            refusing(reading, "InternalServerError", status=500)(operation, parameters)
+def test_table_that_cannot_be_read_is_a_503(api: Api, path: str, clock: Clock) -> None:
+    def reads(call: Call) -> bool:
+        return call.action in ("GetItem", "Query")
 
-    with aws_calls(broken):
+    with api.wire.through(refusing(reads, "InternalServerError")):
         assert api.get(path).status == 503
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "InternalFailure"])
-def test_health_without_aws_is_a_503(api: CheckedApi, code: str) -> None:
-    with aws_calls(refusing("GetCallerIdentity", code, status=500)):
+def test_health_without_aws_is_a_503(api: Api, code: str, clock: Clock) -> None:
+    with api.wire.through(refusing("GetCallerIdentity", code, status=500)):
         assert api.get("/health").status == 503
     assert api.get("/health").status == 200
 
@@ -201,12 +191,12 @@ def test_health_without_aws_is_a_503(api: CheckedApi, code: str) -> None:
 
 
 def test_unexpected_error_is_a_500_without_internals_and_in_the_log(
-    api: CheckedApi, name: str, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+    api: Api, name: str, monkeypatch: pytest.MonkeyPatch, log: io.StringIO
 ) -> None:
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("a secret that must stay inside")
 
-    monkeypatch.setattr(Store, "get", broken)
+    monkeypatch.setattr(*product.reading_records(), broken)
     answer = api.get(f"/environments/{name}")
 
     assert answer.status == 500
@@ -224,17 +214,18 @@ def test_unexpected_error_is_a_500_without_internals_and_in_the_log(
 
 
 def test_time_that_runs_out_is_a_503_and_the_next_call_goes_on(
-    api: CheckedApi, name: str, clock: FakeClock
+    api: Api, name: str, clock: Clock
 ) -> None:
-    def slow(operation: str, _: dict[str, Any]) -> None:
-        if operation == "AttachRolePolicy":
+    def slow(call: Call, deliver: Deliver) -> AWSResponse:
+        if call.action == "AttachRolePolicy":
             clock.sleep(3)
+        return deliver()
 
-    with aws_calls(slow):
+    with api.wire.through(slow):
         answer = api.post("/environments", {"name": name})
 
     assert answer.status == 503
     assert api.get(f"/environments/{name}").body["status"] == "incomplete"
     assert api.post("/environments", {"name": name}).body["status"] == "ready"
-    assert role_holds(f"{name}-SageMaker")["attached"]
+    assert inventory.role(f"{name}-SageMaker")["attached"]
     assert clock.now() > time.time() + 20

@@ -5,18 +5,13 @@ from typing import Any
 
 import pytest
 
-from .support import (
-    CheckedApi,
-    account_holds,
-    aws_calls,
-    client,
-    fields_in_error,
-    on_lambda,
-    policy_holds,
-    role_holds,
-)
+from tests.kit import inventory
+from tests.kit.account import client
+from tests.kit.checks import fields_in_error
+from tests.kit.http import Api, on_lambda
+from tests.kit.names import ACCOUNT
+from tests.kit.wire import Wire
 
-ACCOUNT = "123456789012"
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 POLICY = {
     "Version": "2012-10-17",
@@ -41,9 +36,7 @@ def boundary(iam: Any, name: str) -> str:
 # --- the declaration
 
 
-def test_defaults_hold_for_what_the_latest_call_left_out(
-    api: CheckedApi, iam: Any, name: str
-) -> None:
+def test_defaults_hold_for_what_the_latest_call_left_out(api: Api, iam: Any, name: str) -> None:
     limit = boundary(iam, f"limit-of-{name}")
     api.provision(
         name,
@@ -60,27 +53,27 @@ def test_defaults_hold_for_what_the_latest_call_left_out(
     assert answer.body["on_extras"] == "remove"
     assert answer.body["deletion_protection"] is False
     own = {"trivet:environment": name, "trivet:role": "lambda_trigger"}
-    assert role_holds(f"{name}-LambdaTriggerStepFunc")["tags"] == own
-    assert role_holds(f"{name}-LambdaTriggerStepFunc")["boundary"] is None
+    assert inventory.role(f"{name}-LambdaTriggerStepFunc")["tags"] == own
+    assert inventory.role(f"{name}-LambdaTriggerStepFunc")["boundary"] is None
     policy = f"arn:aws:iam::{ACCOUNT}:policy/{name}-LambdaTriggerStepFuncRole"
-    assert policy_holds(policy)["tags"] == own
+    assert inventory.policy(policy)["tags"] == own
     assert kinds(answer) == sorted(
         ["untag_role", "delete_permissions_boundary"] * 3 + ["tag_policy"] * 2
     )
     assert api.get(f"/environments/{name}/drift").body["in_sync"] is True
 
 
-def test_tags_declared_anew_replace_the_old(api: CheckedApi, name: str) -> None:
+def test_tags_declared_anew_replace_the_old(api: Api, name: str) -> None:
     api.provision(name, tags={"team": "a", "cost": "1"})
 
     answer = api.post("/environments", {"name": name, "tags": {"team": "b", "stage": "x"}})
 
     assert answer.body["tags"] == {"team": "b", "stage": "x"}
     for role in ROLES:
-        tags = role_holds(f"{name}-{role}")["tags"]
+        tags = inventory.role(f"{name}-{role}")["tags"]
         assert {key: tags[key] for key in tags if ":" not in key} == {"team": "b", "stage": "x"}
     policy = f"arn:aws:iam::{ACCOUNT}:policy/{name}-LambdaTriggerStepFuncRole"
-    assert policy_holds(policy)["tags"] == {
+    assert inventory.policy(policy)["tags"] == {
         "trivet:environment": name,
         "trivet:role": "lambda_trigger",
         "team": "b",
@@ -90,11 +83,11 @@ def test_tags_declared_anew_replace_the_old(api: CheckedApi, name: str) -> None:
 
 
 def test_declaration_is_kept_apart_from_iam_and_put_back_by_reapply(
-    api: CheckedApi, iam: Any, name: str
+    api: Api, iam: Any, name: str
 ) -> None:
     limit = boundary(iam, f"limit-of-{name}")
     declared = api.provision(name, tags={"team": "a"}, permissions_boundary=limit)
-    before = account_holds()["roles"]
+    before = inventory.held()["roles"]
     iam.delete_role_permissions_boundary(RoleName=f"{name}-SageMaker")
     iam.untag_role(RoleName=f"{name}-SageMaker", TagKeys=["team"])
 
@@ -102,12 +95,12 @@ def test_declaration_is_kept_apart_from_iam_and_put_back_by_reapply(
 
     assert answer.status == 200
     assert kinds(answer) == ["put_permissions_boundary", "tag_role"]
-    assert account_holds()["roles"] == before
+    assert inventory.held()["roles"] == before
     for field in ("tags", "permissions_boundary", "created_at"):
         assert answer.body[field] == declared[field]
 
 
-def test_adopt_dry_run_and_wait_concern_their_call_alone(api: CheckedApi, name: str) -> None:
+def test_adopt_dry_run_and_wait_concern_their_call_alone(api: Api, name: str) -> None:
     api.provision(name, adopt=True, wait=0)
     document = api.get(f"/environments/{name}").body
 
@@ -124,9 +117,9 @@ def add_extras(iam: Any, name: str) -> None:
     iam.tag_role(RoleName=role, Tags=[{"Key": "added", "Value": "by hand"}])
 
 
-def test_extras_are_removed_by_default(api: CheckedApi, iam: Any, name: str) -> None:
+def test_extras_are_removed_by_default(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
-    before = account_holds()["roles"]
+    before = inventory.held()["roles"]
     add_extras(iam, name)
 
     answer = api.post("/environments", {"name": name})
@@ -136,18 +129,16 @@ def test_extras_are_removed_by_default(api: CheckedApi, iam: Any, name: str) -> 
     assert removed["detach_managed_policy"] == READ_ONLY
     assert removed["delete_inline_policy"] == {"name": "more", "document": POLICY}
     assert removed["untag_role"]["added"] == "by hand"
-    assert account_holds()["roles"] == before
+    assert inventory.held()["roles"] == before
 
 
-def test_extras_are_reported_and_stay_where_declared_so(
-    api: CheckedApi, iam: Any, name: str
-) -> None:
+def test_extras_are_reported_and_stay_where_declared_so(api: Api, iam: Any, name: str) -> None:
     api.provision(name, on_extras="report")
     add_extras(iam, name)
     iam.detach_role_policy(
         RoleName=f"{name}-SageMaker", PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess"
     )
-    with_extras = role_holds(f"{name}-SageMaker")
+    with_extras = inventory.role(f"{name}-SageMaker")
 
     drift = api.get(f"/environments/{name}/drift").body
     repaired = api.post("/environments", {"name": name, "on_extras": "report"})
@@ -160,44 +151,40 @@ def test_extras_are_reported_and_stay_where_declared_so(
     ]
     assert kinds(repaired) == ["attach_managed_policy"]
     assert (after["in_sync"], sorted(each["kind"] for each in after["changes"])) == (False, added)
-    held = role_holds(f"{name}-SageMaker")
+    held = inventory.role(f"{name}-SageMaker")
     assert set(held["attached"]) - set(with_extras["attached"]) == {
         "arn:aws:iam::aws:policy/AmazonS3FullAccess"
     }
     assert (held["inline"], held["tags"]) == (with_extras["inline"], with_extras["tags"])
 
 
-def test_extra_tags_of_policies_stay_where_declared_so(
-    api: CheckedApi, iam: Any, name: str
-) -> None:
+def test_extra_tags_of_policies_stay_where_declared_so(api: Api, iam: Any, name: str) -> None:
     api.provision(name, on_extras="report", tags={"team": "a"})
     arn = f"arn:aws:iam::{ACCOUNT}:policy/{name}-LambdaTriggerStepFuncRole"
-    own = policy_holds(arn)["tags"]
+    own = inventory.policy(arn)["tags"]
     iam.tag_policy(PolicyArn=arn, Tags=[{"Key": "added", "Value": "x"}])
     iam.untag_policy(PolicyArn=arn, TagKeys=["team"])
 
     reported = api.post(f"/environments/{name}/reapply")
-    kept = policy_holds(arn)["tags"]
+    kept = inventory.policy(arn)["tags"]
     removed = api.post("/environments", {"name": name, "tags": {"team": "a"}})
 
     assert kinds(reported) == kinds(removed) == ["tag_policy"]
     assert kept == own | {"added": "x"}
-    assert policy_holds(arn)["tags"] == own
+    assert inventory.policy(arn)["tags"] == own
 
 
 # --- the permissions boundary
 
 
-def test_boundary_is_put_on_all_roles_changed_and_taken_off(
-    api: CheckedApi, iam: Any, name: str
-) -> None:
+def test_boundary_is_put_on_all_roles_changed_and_taken_off(api: Api, iam: Any, name: str) -> None:
     one, two = boundary(iam, f"one-{name}"), boundary(iam, f"two-{name}")
 
     for declared in (one, two, READ_ONLY, None):
         document = api.provision(name, permissions_boundary=declared)
 
         assert document["permissions_boundary"] == declared
-        assert [role_holds(f"{name}-{role}")["boundary"] for role in ROLES] == [declared] * 3
+        assert [inventory.role(f"{name}-{role}")["boundary"] for role in ROLES] == [declared] * 3
 
 
 @pytest.mark.parametrize(
@@ -211,21 +198,21 @@ def test_boundary_is_put_on_all_roles_changed_and_taken_off(
 )
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_boundary_that_cannot_be_put_is_a_422(
-    api: CheckedApi, name: str, boundary: str, dry_run: bool
+    api: Api, name: str, boundary: str, dry_run: bool
 ) -> None:
-    before = account_holds()
+    before = inventory.held()
 
     answer = api.post(
         "/environments", {"name": name, "permissions_boundary": boundary, "dry_run": dry_run}
     )
 
     assert fields_in_error(answer) == ["permissions_boundary"]
-    after = account_holds()
+    after = inventory.held()
     assert {**after, "items": None} == {**before, "items": None}
     assert api.get(f"/environments/{name}").status == 404
 
 
-def test_boundary_that_cannot_be_put_leaves_what_was_declared(api: CheckedApi, name: str) -> None:
+def test_boundary_that_cannot_be_put_leaves_what_was_declared(api: Api, name: str) -> None:
     before = api.provision(name, tags={"team": "a"})
     missing = f"arn:aws:iam::{ACCOUNT}:policy/no-such-policy"
 
@@ -236,19 +223,21 @@ def test_boundary_that_cannot_be_put_leaves_what_was_declared(api: CheckedApi, n
 
 
 def test_deployments_own_boundary_is_put_on_every_environment(
-    api: CheckedApi, iam: Any, name: str, monkeypatch: pytest.MonkeyPatch
+    api: Api, iam: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demanded, other = boundary(iam, f"demanded-{name}"), boundary(iam, f"other-{name}")
     monkeypatch.setenv("TRIVET_PERMISSIONS_BOUNDARY", demanded)
 
     unsaid = api.provision(name)
     said = api.provision(f"{name}-b", permissions_boundary=demanded)
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         refused = api.post("/environments", {"name": f"{name}-c", "permissions_boundary": other})
 
     assert unsaid["permissions_boundary"] == said["permissions_boundary"] == demanded
     for environment in (name, f"{name}-b"):
-        assert [role_holds(f"{environment}-{role}")["boundary"] for role in ROLES] == [demanded] * 3
+        assert [inventory.role(f"{environment}-{role}")["boundary"] for role in ROLES] == [
+            demanded
+        ] * 3
     assert fields_in_error(refused) == ["permissions_boundary"]
     assert calls.names == []
 
@@ -256,15 +245,13 @@ def test_deployments_own_boundary_is_put_on_every_environment(
 # --- dry run
 
 
-def test_dry_run_of_what_does_not_exist_shows_what_a_post_then_does(
-    api: CheckedApi, name: str
-) -> None:
-    before = account_holds()
+def test_dry_run_of_what_does_not_exist_shows_what_a_post_then_does(api: Api, name: str) -> None:
+    before = inventory.held()
     body = {"name": name, "tags": {"team": "a"}}
 
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         planned = api.post("/environments", {**body, "dry_run": True})
-    after = account_holds()
+    after = inventory.held()
     done = api.post("/environments", body)
 
     assert (planned.status, done.status) == (200, 201)
@@ -276,18 +263,16 @@ def test_dry_run_of_what_does_not_exist_shows_what_a_post_then_does(
     assert in_order(planned) == in_order(done)
 
 
-def test_dry_run_of_what_exists_shows_what_a_post_then_does(
-    api: CheckedApi, iam: Any, name: str
-) -> None:
+def test_dry_run_of_what_exists_shows_what_a_post_then_does(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     add_extras(iam, name)
     iam.update_role(RoleName=f"{name}-SageMaker", Description="edited")
-    before, recorded = account_holds(), api.get(f"/environments/{name}").body
+    before, recorded = inventory.held(), api.get(f"/environments/{name}").body
     body = {"name": name, "tags": {"team": "b"}, "deletion_protection": True}
 
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         planned = api.post("/environments", {**body, "dry_run": True})
-    unchanged, still = account_holds(), api.get(f"/environments/{name}").body
+    unchanged, still = inventory.held(), api.get(f"/environments/{name}").body
     done = api.post("/environments", body)
 
     assert calls.writes == []
@@ -297,7 +282,7 @@ def test_dry_run_of_what_exists_shows_what_a_post_then_does(
     assert in_order(planned) == in_order(done)
 
 
-def test_dry_run_of_what_is_in_sync_plans_nothing(api: CheckedApi, name: str) -> None:
+def test_dry_run_of_what_is_in_sync_plans_nothing(api: Api, name: str) -> None:
     document = api.provision(name)
 
     planned = api.post("/environments", {"name": name, "dry_run": True})
@@ -307,10 +292,10 @@ def test_dry_run_of_what_is_in_sync_plans_nothing(api: CheckedApi, name: str) ->
 
 
 def test_dry_run_in_an_account_without_a_table_makes_none(
-    api: CheckedApi, name: str, monkeypatch: pytest.MonkeyPatch
+    api: Api, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRIVET_TABLE", f"table-of-{name}")
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         assert api.post("/environments", {"name": name, "dry_run": True}).status == 200
         assert api.get("/environments").body == {"environments": [], "next_cursor": None}
         assert api.get(f"/environments/{name}").status == 404
@@ -320,7 +305,7 @@ def test_dry_run_in_an_account_without_a_table_makes_none(
 
 
 def test_table_is_made_on_demand_encrypted_and_recoverable(
-    api: CheckedApi, name: str, monkeypatch: pytest.MonkeyPatch
+    api: Api, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table, dynamodb = f"table-of-{name}", client("dynamodb")
     monkeypatch.setenv("TRIVET_TABLE", table)
@@ -344,28 +329,28 @@ def test_table_is_made_on_demand_encrypted_and_recoverable(
     ],
 )
 def test_table_is_named_by_the_environment(
-    cloud: None, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], table: str
+    cloud: Wire, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], table: str
 ) -> None:
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
-    with aws_calls() as calls:
+    with cloud.recording() as calls:
         on_lambda("GET", "/environments")
 
-    assert [parameters["TableName"] for _, parameters in calls.made] == [table]
+    assert [call.parameters["TableName"] for call in calls] == [table]
 
 
 # --- deletion protection
 
 
-def test_protected_environments_are_not_deleted(api: CheckedApi, name: str) -> None:
+def test_protected_environments_are_not_deleted(api: Api, name: str) -> None:
     api.provision(name, deletion_protection=True)
-    before = account_holds()
+    before = inventory.held()
 
     refused = api.delete(f"/environments/{name}")
 
     assert refused.status == 409
     assert "protect" in refused.body["detail"]
-    assert account_holds() == before
+    assert inventory.held() == before
 
     api.provision(name)
     assert api.delete(f"/environments/{name}").status == 200

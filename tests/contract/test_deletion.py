@@ -3,9 +3,11 @@
 import json
 from typing import Any
 
-from .support import CheckedApi, account_holds, aws_calls
+from tests.kit import inventory
+from tests.kit.http import Api
+from tests.kit.names import ACCOUNT
+from tests.kit.wire import Call, answering
 
-ACCOUNT = "123456789012"
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 POLICY = json.dumps(
     {
@@ -32,16 +34,16 @@ def own_arns(name: str) -> list[str]:
 def left_of(name: str) -> dict[str, list[str]]:
     return {
         kind: [each for each in held if name in each]
-        for kind, held in account_holds().items()
+        for kind, held in inventory.held().items()
         if kind != "items"
     }
 
 
-NOTHING: dict[str, list[str]] = {"roles": [], "policies": [], "machines": []}
+NOTHING: dict[str, list[str]] = {"roles": [], "policies": [], "state machines": []}
 
 
-def test_deletion_names_all_that_it_deleted(api: CheckedApi, name: str) -> None:
-    before = account_holds()
+def test_deletion_names_all_that_it_deleted(api: Api, name: str) -> None:
+    before = inventory.held()
     api.provision(name)
 
     answer = api.delete(f"/environments/{name}")
@@ -50,15 +52,13 @@ def test_deletion_names_all_that_it_deleted(api: CheckedApi, name: str) -> None:
     assert set(answer.body) == {"name", "deleted"}
     assert answer.body["name"] == name
     assert sorted(answer.body["deleted"]) == own_arns(name)
-    assert account_holds()["roles"] == before["roles"]
+    assert inventory.held()["roles"] == before["roles"]
     assert left_of(name) == NOTHING
     assert api.get(f"/environments/{name}").status == 404
     assert api.delete(f"/environments/{name}").status == 404
 
 
-def test_what_was_attached_since_is_detached_never_deleted(
-    api: CheckedApi, iam: Any, name: str
-) -> None:
+def test_what_was_attached_since_is_detached_never_deleted(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     role, policy = f"{name}-SageMaker", f"{name}-LambdaTriggerStepFuncRole"
     theirs = iam.create_policy(PolicyName="theirs", PolicyDocument=POLICY)["Policy"]["Arn"]
@@ -94,7 +94,7 @@ def test_what_was_attached_since_is_detached_never_deleted(
         assert attached["AttachedPolicies"] == []
 
 
-def test_foreign_role_under_one_of_our_names_stays(api: CheckedApi, iam: Any, name: str) -> None:
+def test_foreign_role_under_one_of_our_names_stays(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     role = f"{name}-LambdaTriggerStepFunc"
     for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
@@ -103,37 +103,38 @@ def test_foreign_role_under_one_of_our_names_stays(api: CheckedApi, iam: Any, na
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")
     iam.attach_role_policy(RoleName=role, PolicyArn=READ_ONLY)
     iam.put_role_policy(RoleName=role, PolicyName="theirs", PolicyDocument=POLICY)
-    theirs = account_holds()["roles"][role]
+    theirs = inventory.held()["roles"][role]
 
     answer = api.delete(f"/environments/{name}")
 
     arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
     assert sorted(answer.body["deleted"]) == [each for each in own_arns(name) if each != arn]
     assert left_of(name) == {**NOTHING, "roles": [role]}
-    assert account_holds()["roles"][role] == theirs
+    assert inventory.held()["roles"][role] == theirs
     assert api.get(f"/environments/{name}").status == 404
 
 
 def test_policy_that_limits_someone_is_not_deleted_nor_anything_else(
-    api: CheckedApi, iam: Any, name: str
+    api: Api, iam: Any, name: str
 ) -> None:
     api.provision(name)
     own = f"arn:aws:iam::{ACCOUNT}:policy/{name}-LambdaTriggerStepFuncRole"
 
-    def used_as_boundary(operation: str, parameters: dict[str, Any]) -> Any:
+    @answering
+    def used_as_boundary(call: Call) -> dict[str, Any] | None:
         # moto counts no uses of a policy as a boundary, and lists none.
-        if operation == "GetPolicy" and parameters["PolicyArn"] == own:
-            answer = iam.get_policy(PolicyArn=own)
-            answer["Policy"]["PermissionsBoundaryUsageCount"] = 1
-            return answer
-        if operation == "ListEntitiesForPolicy" and parameters["PolicyArn"] == own:
-            assert parameters["PolicyUsageFilter"] == "PermissionsBoundary"
+        if call.action == "GetPolicy" and call.parameters["PolicyArn"] == own:
+            policy = iam.get_policy(PolicyArn=own)["Policy"]
+            counted = {"PermissionsBoundaryUsageCount": 1}
+            return {"Policy": {**policy, **counted}}
+        if call.action == "ListEntitiesForPolicy" and call.parameters["PolicyArn"] == own:
+            assert call.parameters["PolicyUsageFilter"] == "PermissionsBoundary"
             users = [{"UserName": "limited", "UserId": "AIDA"}]
             return {"PolicyRoles": [], "PolicyUsers": users, "PolicyGroups": []}
         return None
 
     before = left_of(name)
-    with aws_calls(used_as_boundary):
+    with api.wire.through(used_as_boundary):
         answer = api.delete(f"/environments/{name}")
 
     assert answer.status == 409
@@ -143,7 +144,7 @@ def test_policy_that_limits_someone_is_not_deleted_nor_anything_else(
     assert sorted(api.delete(f"/environments/{name}").body["deleted"]) == own_arns(name)
 
 
-def test_deletion_of_what_is_half_gone(api: CheckedApi, iam: Any, name: str) -> None:
+def test_deletion_of_what_is_half_gone(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     role = f"{name}-SageMaker"
     for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
@@ -158,7 +159,7 @@ def test_deletion_of_what_is_half_gone(api: CheckedApi, iam: Any, name: str) -> 
     assert left_of(name) == NOTHING
 
 
-def test_deleted_environment_can_be_made_anew(api: CheckedApi, name: str) -> None:
+def test_deleted_environment_can_be_made_anew(api: Api, name: str) -> None:
     first = api.provision(name, tags={"team": "a"})
     api.delete(f"/environments/{name}")
 
@@ -170,9 +171,7 @@ def test_deleted_environment_can_be_made_anew(api: CheckedApi, name: str) -> Non
     assert second.body["smoke_test"]["status"] == "succeeded"
 
 
-def test_state_machine_of_someone_else_stays(
-    api: CheckedApi, iam: Any, states: Any, name: str
-) -> None:
+def test_state_machine_of_someone_else_stays(api: Api, iam: Any, states: Any, name: str) -> None:
     machine = api.provision(name)["smoke_test"]["state_machine_arn"]
     states.delete_state_machine(stateMachineArn=machine)
     role = iam.create_role(RoleName=f"other-{name}", AssumeRolePolicyDocument="{}")["Role"]["Arn"]

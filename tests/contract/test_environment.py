@@ -4,22 +4,14 @@ from typing import Any
 
 import pytest
 
-from .support import (
-    CheckedApi,
-    account_holds,
-    aws_calls,
-    client,
-    fields_in_error,
-    policy_holds,
-    role_holds,
-)
-
-ACCOUNT = "123456789012"
+from tests.kit import inventory
+from tests.kit.account import client
+from tests.kit.checks import fields_in_error
+from tests.kit.http import Api
+from tests.kit.names import ACCOUNT
 
 
-def test_state_machine_runs_under_the_workflow_role(
-    api: CheckedApi, states: Any, name: str
-) -> None:
+def test_state_machine_runs_under_the_workflow_role(api: Api, states: Any, name: str) -> None:
     document = api.provision(name)
 
     machine = states.describe_state_machine(
@@ -29,23 +21,23 @@ def test_state_machine_runs_under_the_workflow_role(
     assert machine["roleArn"] == document["roles"]["workflow_execution"]["arn"]
 
 
-def test_second_post_makes_no_write_call(api: CheckedApi, name: str) -> None:
+def test_second_post_makes_no_write_call(api: Api, name: str) -> None:
     first = api.provision(name, tags={"team": "a"})
-    before = account_holds()
+    before = inventory.held()
 
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         answer = api.post("/environments", {"name": name, "tags": {"team": "a"}})
 
     assert calls.names
     assert calls.writes == []
     assert answer.status == 200
     assert answer.body == {**first, "changes": []}
-    assert account_holds() == before
+    assert inventory.held() == before
 
 
-def test_put_and_post_are_the_same(api: CheckedApi, name: str) -> None:
+def test_put_and_post_are_the_same(api: Api, name: str) -> None:
     created = api.put(f"/environments/{name}", {"tags": {"team": "a"}})
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         repeated = api.post("/environments", {"name": name, "tags": {"team": "a"}})
     again = api.put(f"/environments/{name}", {"tags": {"team": "a"}})
 
@@ -55,7 +47,7 @@ def test_put_and_post_are_the_same(api: CheckedApi, name: str) -> None:
     assert repeated.body == again.body == {**created.body, "changes": []}
 
 
-def test_put_needs_no_body(api: CheckedApi, name: str) -> None:
+def test_put_needs_no_body(api: Api, name: str) -> None:
     answer = api.request("PUT", f"/environments/{name}")
 
     assert answer.status == 201
@@ -63,7 +55,7 @@ def test_put_needs_no_body(api: CheckedApi, name: str) -> None:
     assert answer.body["on_extras"] == "remove"
 
 
-def test_new_environment_lists_all_that_was_made_as_changes(api: CheckedApi, name: str) -> None:
+def test_new_environment_lists_all_that_was_made_as_changes(api: Api, name: str) -> None:
     document = api.provision(name)
 
     kinds = sorted(change["kind"] for change in document["changes"])
@@ -89,9 +81,9 @@ def test_new_environment_lists_all_that_was_made_as_changes(api: CheckedApi, nam
 
 
 @pytest.mark.parametrize("name", ["abc", "a-1", "a" * 33, "a" + "-" * 31 + "9"])
-def test_names_that_fit(api: CheckedApi, name: str) -> None:
+def test_names_that_fit(api: Api, name: str) -> None:
     assert api.post("/environments", {"name": name, "wait": 0}).status == 201
-    assert role_holds(f"{name}-StepFunctionsWorkflowExecution")["arn"].endswith(
+    assert inventory.role(f"{name}-StepFunctionsWorkflowExecution")["arn"].endswith(
         name[1:] + "-StepFunctionsWorkflowExecution"
     )
 
@@ -103,8 +95,8 @@ def test_names_that_fit(api: CheckedApi, name: str) -> None:
         *("a/b", "a:b", "a*b", "${x}", "abc\u0000", "\u0430bc", "a" * 100_000),
     ],
 )
-def test_names_that_do_not(api: CheckedApi, name: str) -> None:
-    with aws_calls() as calls:
+def test_names_that_do_not(api: Api, name: str) -> None:
+    with api.wire.recording() as calls:
         answer = api.post("/environments", {"name": name})
 
     assert fields_in_error(answer) == ["name"]
@@ -114,35 +106,33 @@ def test_names_that_do_not(api: CheckedApi, name: str) -> None:
 # --- ours, by tags or by the recorded id
 
 
-def test_role_that_lost_its_tags_is_ours_and_repaired(api: CheckedApi, iam: Any, name: str) -> None:
+def test_role_that_lost_its_tags_is_ours_and_repaired(api: Api, iam: Any, name: str) -> None:
     api.provision(name, tags={"team": "a"})
-    role, untouched = f"{name}-SageMaker", role_holds(f"{name}-SageMaker")
+    role, untouched = f"{name}-SageMaker", inventory.role(f"{name}-SageMaker")
     iam.untag_role(RoleName=role, TagKeys=["trivet:environment", "trivet:role", "team"])
 
     answer = api.post("/environments", {"name": name, "tags": {"team": "a"}})
 
     assert answer.status == 200
     assert [change["kind"] for change in answer.body["changes"]] == ["tag_role"]
-    assert role_holds(role) == untouched
+    assert inventory.role(role) == untouched
 
 
-def test_policy_that_lost_its_tags_is_ours_and_repaired(
-    api: CheckedApi, iam: Any, name: str
-) -> None:
+def test_policy_that_lost_its_tags_is_ours_and_repaired(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     arn = f"arn:aws:iam::{ACCOUNT}:policy/{name}-LambdaTriggerStepFuncRole"
-    untouched = policy_holds(arn)
+    untouched = inventory.policy(arn)
     iam.untag_policy(PolicyArn=arn, TagKeys=["trivet:environment", "trivet:role"])
 
     answer = api.post(f"/environments/{name}/reapply")
 
     assert answer.status == 200
     assert [change["kind"] for change in answer.body["changes"]] == ["tag_policy"]
-    assert policy_holds(arn) == untouched
+    assert inventory.policy(arn) == untouched
 
 
 def test_role_that_lost_its_tags_is_deleted_with_its_environment(
-    api: CheckedApi, iam: Any, name: str
+    api: Api, iam: Any, name: str
 ) -> None:
     api.provision(name)
     iam.untag_role(RoleName=f"{name}-SageMaker", TagKeys=["trivet:environment", "trivet:role"])
@@ -150,14 +140,14 @@ def test_role_that_lost_its_tags_is_deleted_with_its_environment(
     deleted = api.delete(f"/environments/{name}").body["deleted"]
 
     assert f"arn:aws:iam::{ACCOUNT}:role/{name}-SageMaker" in deleted
-    assert not any(role.startswith(f"{name}-") for role in account_holds()["roles"])
+    assert not any(role.startswith(f"{name}-") for role in inventory.held()["roles"])
 
 
-def test_role_made_anew_without_tags_is_foreign(api: CheckedApi, iam: Any, name: str) -> None:
+def test_role_made_anew_without_tags_is_foreign(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     role = f"{name}-LambdaTriggerStepFunc"
     remake_role(iam, role)
-    theirs = account_holds()
+    theirs = inventory.held()
 
     answers = [
         api.post("/environments", {"name": name}),
@@ -167,19 +157,19 @@ def test_role_made_anew_without_tags_is_foreign(api: CheckedApi, iam: Any, name:
 
     assert [answer.status for answer in answers] == [409, 409, 409]
     assert all(f"role/{role}" in answer.body["detail"] for answer in answers)
-    assert account_holds() == theirs
+    assert inventory.held() == theirs
 
 
-def test_role_made_anew_with_trivets_tags_is_ours(api: CheckedApi, iam: Any, name: str) -> None:
+def test_role_made_anew_with_trivets_tags_is_ours(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
-    role, untouched = f"{name}-SageMaker", role_holds(f"{name}-SageMaker")
+    role, untouched = f"{name}-SageMaker", inventory.role(f"{name}-SageMaker")
     remake_role(iam, role)
     iam.tag_role(RoleName=role, Tags=[{"Key": "trivet:environment", "Value": name}])
 
     answer = api.post("/environments", {"name": name})
 
     assert answer.status == 200
-    held = role_holds(role)
+    held = inventory.role(role)
     assert {**held, "id": None} == {**untouched, "id": None}
 
 
@@ -193,9 +183,9 @@ def remake_role(iam: Any, role: str) -> None:
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")
 
 
-def test_environment_whose_record_was_lost_is_ours_by_its_tags(api: CheckedApi, name: str) -> None:
+def test_environment_whose_record_was_lost_is_ours_by_its_tags(api: Api, name: str) -> None:
     api.provision(name)
-    before = account_holds()
+    before = inventory.held()
     client("dynamodb").delete_item(
         TableName="trivet-local", Key={"pk": {"S": "environment"}, "sk": {"S": name}}
     )
@@ -205,14 +195,14 @@ def test_environment_whose_record_was_lost_is_ours_by_its_tags(api: CheckedApi, 
     assert answer.status == 201
     assert (answer.body["changes"], answer.body["status"]) == ([], "ready")
     assert answer.body["smoke_test"]["status"] == "succeeded"
-    assert {**account_holds(), "items": None} == {**before, "items": None}
+    assert {**inventory.held(), "items": None} == {**before, "items": None}
 
 
 def test_incomplete_environment_is_completed_by_the_same_call(
-    api: CheckedApi, iam: Any, name: str
+    api: Api, iam: Any, name: str
 ) -> None:
     api.provision(name)
-    whole = account_holds()
+    whole = inventory.held()
     remake_role(iam, f"{name}-SageMaker")
     iam.delete_role(RoleName=f"{name}-SageMaker")
 
@@ -223,6 +213,6 @@ def test_incomplete_environment_is_completed_by_the_same_call(
         "put_inline_policy",
         *["attach_managed_policy"] * 7,
     ]
-    held, before = role_holds(f"{name}-SageMaker"), whole["roles"][f"{name}-SageMaker"]
+    held, before = inventory.role(f"{name}-SageMaker"), whole["roles"][f"{name}-SageMaker"]
     assert {**held, "id": None} == {**before, "id": None}
     assert api.post("/environments", {"name": name}).body["changes"] == []

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import templates
 from chalicelib.api import openapi
-from tests.conftest import ROOT
-
-from .support import CheckedApi, account_holds, role_holds
+from tests.kit import inventory, product
+from tests.kit.http import Api
+from tests.kit.names import ROOT
 
 ROLE = {
     "name": "${environment}-Glue",
@@ -50,12 +49,11 @@ def glue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "policies"
     shutil.copytree(ROOT / "policies", folder)
     add_glue(folder)
-    loaded = templates.load(folder)
-    monkeypatch.setattr(templates, "load", lambda: loaded)
+    monkeypatch.setattr(*product.templates_of(folder))
 
 
 def test_fourth_role_is_provisioned_compared_repaired_and_deleted(
-    api: CheckedApi, iam: Any, name: str, glue: None
+    api: Api, iam: Any, name: str, glue: None
 ) -> None:
     document = api.provision(name, tags={"team": "a"})
 
@@ -65,7 +63,7 @@ def test_fourth_role_is_provisioned_compared_repaired_and_deleted(
     assert document["smoke_test"]["status"] == "succeeded"
     checks = {each["name"]: each["status"] for each in document["smoke_test"]["checks"]}
     assert checks["glue role's trust policy reads back as declared"] == "passed"
-    held = role_holds(f"{name}-Glue")
+    held = inventory.role(f"{name}-Glue")
     assert held["tags"] == {"trivet:environment": name, "trivet:role": "glue", "team": "a"}
     assert held["inline"]["PassItself"]["Statement"][0]["Resource"] == arn
     assert len(held["attached"]) == 2
@@ -78,16 +76,16 @@ def test_fourth_role_is_provisioned_compared_repaired_and_deleted(
     ]
     [repaired] = [each for each in report["environments"] if each["name"] == name]
     assert (repaired["outcome"], repaired["changes"]) == ("repaired", drift["changes"])
-    assert role_holds(f"{name}-Glue") == held
+    assert inventory.role(f"{name}-Glue") == held
 
     deleted = api.delete(f"/environments/{name}").body["deleted"]
     assert arn in deleted
     assert f"arn:aws:iam::123456789012:policy/{name}-GluePolicy" in deleted
-    assert not [role for role in account_holds()["roles"] if role.startswith(f"{name}-")]
+    assert not [role for role in inventory.held()["roles"] if role.startswith(f"{name}-")]
 
 
 def test_environments_made_before_get_the_fourth_role_too(
-    api: CheckedApi, name: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    api: Api, name: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     api.provision(name)
     request.getfixturevalue("glue")
@@ -96,13 +94,13 @@ def test_environments_made_before_get_the_fourth_role_too(
     repaired = api.post(f"/environments/{name}/reapply").body
 
     assert {each["role"] for each in drift["changes"]} == {"glue"}
-    assert role_holds(f"{name}-Glue")["tags"]["trivet:role"] == "glue"
+    assert inventory.role(f"{name}-Glue")["tags"]["trivet:role"] == "glue"
     assert repaired["roles"]["glue"]["name"] == f"{name}-Glue"
     assert api.get(f"/environments/{name}/drift").body["in_sync"] is True
 
 
 def test_role_taken_out_of_the_templates_is_still_deleted_with_its_environment(
-    api: CheckedApi, name: str, glue: None, monkeypatch: pytest.MonkeyPatch
+    api: Api, name: str, glue: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.provision(name)
     monkeypatch.undo()
@@ -110,12 +108,12 @@ def test_role_taken_out_of_the_templates_is_still_deleted_with_its_environment(
     deleted = api.delete(f"/environments/{name}").body["deleted"]
 
     assert f"arn:aws:iam::123456789012:role/{name}-Glue" in deleted
-    assert f"{name}-Glue" not in account_holds()["roles"]
+    assert f"{name}-Glue" not in inventory.held()["roles"]
 
 
 @pytest.mark.parametrize(("suffix", "longest"), [("-Sage", 33), ("-" + "S" * 40, 23)])
 def test_longest_name_follows_from_the_templates(
-    api: CheckedApi,
+    api: Api,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     suffix: str,
@@ -125,8 +123,7 @@ def test_longest_name_follows_from_the_templates(
     shutil.copytree(ROOT / "policies", folder)
     file = folder / "notebook" / "role.json"
     file.write_text(file.read_text().replace("${environment}-SageMaker", "${environment}" + suffix))
-    loaded = templates.load(folder)
-    monkeypatch.setattr(templates, "load", lambda: loaded)
+    monkeypatch.setattr(*product.templates_of(folder))
     openapi.document.cache_clear()
 
     fits = api.post("/environments", {"name": "a" * longest, "dry_run": True})

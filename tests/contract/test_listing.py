@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from .support import CheckedApi, aws_calls
+from tests.kit.http import Api
 
 NAMES = sorted([f"list-{number}" for number in (2, 10, 1, 33)] + ["list-a", "a-list", "zz-list"])
 
 
 @pytest.fixture(scope="module")
-def listed(api: CheckedApi) -> CheckedApi:
+def listed(api: Api) -> Api:
     for name in reversed(NAMES):
         api.provision(name, wait=0, tags={"of": name})
     return api
@@ -21,7 +21,7 @@ def names(answer: Any) -> list[str]:
     return [each["name"] for each in answer.body["environments"]]
 
 
-def test_listing_is_by_name_and_without_changes(listed: CheckedApi) -> None:
+def test_listing_is_by_name_and_without_changes(listed: Api) -> None:
     answer = listed.get("/environments")
 
     assert names(answer) == NAMES
@@ -35,7 +35,7 @@ def test_listing_is_by_name_and_without_changes(listed: CheckedApi) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8])
-def test_pages_join_up_to_the_whole(listed: CheckedApi, limit: int) -> None:
+def test_pages_join_up_to_the_whole(listed: Api, limit: int) -> None:
     answer = listed.get(f"/environments?limit={limit}")
     pages = [names(answer)]
     while answer.body["next_cursor"] is not None:
@@ -47,17 +47,17 @@ def test_pages_join_up_to_the_whole(listed: CheckedApi, limit: int) -> None:
     assert 1 <= len(pages[-1]) <= limit
 
 
-def test_a_page_reads_one_more_than_it_shows(listed: CheckedApi) -> None:
-    with aws_calls() as calls:
+def test_a_page_reads_one_more_than_it_shows(listed: Api) -> None:
+    with listed.wire.recording() as calls:
         first = listed.get("/environments?limit=2")
         second = listed.get(f"/environments?limit=2&cursor={first.body['next_cursor']}")
 
     assert names(first) + names(second) == NAMES[:4]
     assert calls.names == ["Query", "Query"]
-    assert [parameters["Limit"] for _, parameters in calls.made] == [3, 3]
+    assert [call.parameters["Limit"] for call in calls] == [3, 3]
 
 
-def test_cursor_outlives_the_environment_that_it_names(listed: CheckedApi) -> None:
+def test_cursor_outlives_the_environment_that_it_names(listed: Api) -> None:
     listed.provision("list-b", wait=0)
     everything = names(listed.get("/environments"))
     at = everything.index("list-b")
@@ -67,8 +67,8 @@ def test_cursor_outlives_the_environment_that_it_names(listed: CheckedApi) -> No
     assert names(listed.get(f"/environments?cursor={cursor}")) == everything[at + 1 :]
 
 
-def test_listing_asks_nothing_of_iam(listed: CheckedApi) -> None:
-    with aws_calls() as calls:
+def test_listing_asks_nothing_of_iam(listed: Api) -> None:
+    with listed.wire.recording() as calls:
         listed.get("/environments")
 
     assert calls.names == ["Query"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from .support import CheckedApi, on_lambda
+from tests.kit.http import Api, on_lambda
+from tests.kit.wire import Wire
 
 ALICE = "arn:aws:sts::123456789012:assumed-role/Team/alice"
 BOB = "arn:aws:iam::123456789012:user/bob"
@@ -20,7 +21,7 @@ def changes_in(log: io.StringIO) -> list[dict[str, Any]]:
     return [line for line in lines(log) if line["message"] == "change applied"]
 
 
-def test_callers_arn_is_recorded(cloud: None, name: str) -> None:
+def test_callers_arn_is_recorded(cloud: Wire, name: str) -> None:
     created = on_lambda("POST", "/environments", {"name": name}, caller=ALICE).body
     unchanged = on_lambda("POST", "/environments", {"name": name}, caller=BOB).body
     changed = on_lambda("PUT", f"/environments/{name}", {"tags": {"a": "b"}}, caller=BOB).body
@@ -34,14 +35,14 @@ def test_callers_arn_is_recorded(cloud: None, name: str) -> None:
         assert document["updated_at"] > created["updated_at"]
 
 
-def test_no_caller_is_null(api: CheckedApi, name: str) -> None:
+def test_no_caller_is_null(api: Api, name: str) -> None:
     document = api.provision(name, wait=0)
 
     assert (document["created_by"], document["updated_by"]) == (None, None)
 
 
 @pytest.mark.parametrize("caller", [None, ALICE])
-def test_times_are_rfc_3339_in_utc(cloud: None, name: str, caller: str | None) -> None:
+def test_times_are_rfc_3339_in_utc(cloud: Wire, name: str, caller: str | None) -> None:
     document = on_lambda("POST", "/environments", {"name": name, "wait": 0}, caller=caller).body
 
     for field in ("created_at", "updated_at"):
@@ -50,7 +51,7 @@ def test_times_are_rfc_3339_in_utc(cloud: None, name: str, caller: str | None) -
     assert (document["created_by"], document["updated_by"]) == (caller, caller)
 
 
-def test_each_change_applied_is_one_line(cloud: None, log: io.StringIO, name: str) -> None:
+def test_each_change_applied_is_one_line(cloud: Wire, log: io.StringIO, name: str) -> None:
     body = {"name": name, "tags": {"team": "tag-value"}}
     answer = on_lambda("POST", "/environments", body, caller=ALICE, request_id="request-42").body
 
@@ -66,7 +67,7 @@ def test_each_change_applied_is_one_line(cloud: None, log: io.StringIO, name: st
 
 
 def test_log_holds_no_documents_and_nothing_secret(
-    cloud: None, log: io.StringIO, name: str
+    cloud: Wire, log: io.StringIO, name: str
 ) -> None:
     on_lambda("POST", "/environments", {"name": name, "tags": {"team": "tag-value"}})
     on_lambda("PUT", f"/environments/{name}", {"tags": {"team": "other-value"}})
@@ -80,7 +81,7 @@ def test_log_holds_no_documents_and_nothing_secret(
         assert word not in log.getvalue()
 
 
-def test_second_call_logs_no_change(cloud: None, log: io.StringIO, name: str) -> None:
+def test_second_call_logs_no_change(cloud: Wire, log: io.StringIO, name: str) -> None:
     on_lambda("POST", "/environments", {"name": name})
     made = len(changes_in(log))
     on_lambda("POST", "/environments", {"name": name})
@@ -92,7 +93,7 @@ HOSTILE = ["a\r\nb", "\u2028", "\u0085", "\x1b[31m", '"},{"level":"ERROR"', "\ud
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=ascii)
-def test_what_callers_send_never_breaks_a_line(cloud: None, log: io.StringIO, word: str) -> None:
+def test_what_callers_send_never_breaks_a_line(cloud: Wire, log: io.StringIO, word: str) -> None:
     on_lambda("PUT", "/environments/abc", {word: 1, "tags": {word: word}, "on_extras": word})
     on_lambda("GET", f"/environments?cursor={'%0a'}")
     if word != "\ud800":

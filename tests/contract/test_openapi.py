@@ -13,9 +13,9 @@ from chalice.deploy.swagger import SwaggerGenerator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
-from tests.conftest import ROOT
-
-from .support import CheckedApi
+from tests.kit.http import Api
+from tests.kit.names import ROOT
+from tests.kit.wire import Wire
 
 ROUTES = {
     ("POST", "/environments"),
@@ -40,7 +40,7 @@ SUCCESSES = {
 @pytest.fixture(scope="module")
 def document() -> Any:
     # No AWS: the document needs none.
-    return CheckedApi().get("/openapi.json").body
+    return Api(Wire()).get("/openapi.json").body
 
 
 def test_document_is_valid_openapi_3_1(document: Any) -> None:

@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import ROOT, Answer
+from tests.kit.checks import Answer, by_openapi
+from tests.kit.names import ROOT
 from tools.embedded_aws import EmbeddedAws, embedded_aws
 from tools.local_api import local_api
 from tools.local_http import HOST, free_port, send
 
-from .support import check_answer
 from .test_fourth_role import add_glue
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def request(url: str, method: str, path: str, body: Any = None) -> Answer:
     headers = {name.lower(): value for name, value in response.getheaders()}
     answer = Answer(response.status, json.loads(response.read()), headers)
     connection.close()
-    check_answer(method, path, answer)
+    by_openapi(method, path, answer)
     return answer
 
 

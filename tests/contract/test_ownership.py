@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from .support import CheckedApi, account_holds, aws_calls, policy_holds, role_holds
+from tests.kit import inventory
+from tests.kit.http import Api
+from tests.kit.names import ACCOUNT
 
-ACCOUNT = "123456789012"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -40,7 +41,7 @@ def tags(environment: str) -> list[dict[str, str]]:
 
 
 def test_foreign_roles_and_policies_are_all_named_and_nothing_is_changed(
-    api: CheckedApi, iam: Any, name: str
+    api: Api, iam: Any, name: str
 ) -> None:
     theirs = [
         make_role(iam, f"{name}-SageMaker"),
@@ -49,7 +50,7 @@ def test_foreign_roles_and_policies_are_all_named_and_nothing_is_changed(
         make_policy(iam, f"{name}-AmazonSageMaker-StepFunctionsWorkflowExecutionPolicy"),
     ]
     api.get("/environments")
-    before = account_holds()
+    before = inventory.held()
 
     for body in ({}, {"dry_run": True}, {"adopt": False, "wait": 0}):
         answer = api.post("/environments", {"name": name, **body})
@@ -58,7 +59,7 @@ def test_foreign_roles_and_policies_are_all_named_and_nothing_is_changed(
         assert [arn for arn in theirs if arn not in answer.body["detail"]] == []
         assert f"{name}-StepFunctionsWorkflowExecution" not in answer.body["detail"]
         assert "adopt" in answer.body["detail"]
-        after = account_holds()
+        after = inventory.held()
         assert {**after, "items": None} == {**before, "items": None}
         assert not [item for items in after["items"].values() for item in items if _is(item, name)]
         assert api.get(f"/environments/{name}").status == 404
@@ -70,13 +71,13 @@ def _is(item: Any, name: str) -> bool:
 
 @pytest.mark.parametrize("adopt", [False, True])
 def test_what_belongs_to_another_environment_is_never_taken(
-    api: CheckedApi, iam: Any, name: str, adopt: bool
+    api: Api, iam: Any, name: str, adopt: bool
 ) -> None:
     role = make_role(iam, f"{name}-SageMaker", Tags=tags("another"))
     policy = make_policy(iam, f"{name}-LambdaTriggerStepFuncRole", Tags=tags("another"))
     untagged = make_role(iam, f"{name}-LambdaTriggerStepFunc")
     api.get("/environments")
-    before = account_holds()
+    before = inventory.held()
 
     answer = api.post("/environments", {"name": name, "adopt": adopt})
 
@@ -85,26 +86,26 @@ def test_what_belongs_to_another_environment_is_never_taken(
     assert policy in answer.body["detail"]
     assert "another" in answer.body["detail"]
     assert (untagged in answer.body["detail"]) is not adopt
-    after = account_holds()
+    after = inventory.held()
     assert {**after, "items": None} == {**before, "items": None}
     assert api.get(f"/environments/{name}").status == 404
 
 
-def test_role_at_another_path_is_never_taken(api: CheckedApi, iam: Any, name: str) -> None:
+def test_role_at_another_path_is_never_taken(api: Api, iam: Any, name: str) -> None:
     role = make_role(iam, f"{name}-SageMaker", Path="/service-role/")
-    before = account_holds()
+    before = inventory.held()
 
     for adopt in (False, True):
         answer = api.post("/environments", {"name": name, "adopt": adopt})
         assert answer.status == 409
         assert role in answer.body["detail"]
 
-    after = account_holds()
+    after = inventory.held()
     assert {**after, "items": None} == {**before, "items": None}
 
 
 def test_state_machine_of_someone_else_is_foreign(
-    api: CheckedApi, iam: Any, states: Any, name: str
+    api: Api, iam: Any, states: Any, name: str
 ) -> None:
     role = make_role(iam, f"other-role-of-{name}", "states")
     definition = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
@@ -155,14 +156,14 @@ def by_hand(iam: Any, name: str) -> dict[str, str]:
     return {"own": own}
 
 
-def test_adopting_roles_made_by_hand(api: CheckedApi, iam: Any, name: str) -> None:
+def test_adopting_roles_made_by_hand(api: Api, iam: Any, name: str) -> None:
     own = by_hand(iam, name)["own"]
-    ids = {role: held["id"] for role, held in account_holds()["roles"].items() if name in role}
-    before = account_holds()
+    ids = {role: held["id"] for role, held in inventory.held()["roles"].items() if name in role}
+    before = inventory.held()
     body = {"name": name, "adopt": True, "tags": {"team": "a"}}
 
     planned = api.post("/environments", {**body, "dry_run": True})
-    unchanged = account_holds()
+    unchanged = inventory.held()
     done = api.post("/environments", body)
 
     assert (planned.status, done.status) == (200, 201)
@@ -182,15 +183,15 @@ def test_adopting_roles_made_by_hand(api: CheckedApi, iam: Any, name: str) -> No
     assert ("detach_managed_policy", None, own) in of_trigger
     # Taken over, not made anew; and as every other environment is.
     for role, unique_id in ids.items():
-        assert role_holds(role)["id"] == unique_id
+        assert inventory.role(role)["id"] == unique_id
     other = f"{name}-fresh"
     api.provision(other, tags={"team": "a"})
     for suffix in ("SageMaker", "StepFunctionsWorkflowExecution", "LambdaTriggerStepFunc"):
-        assert _of(other, role_holds(f"{other}-{suffix}")) == _of(
-            name, role_holds(f"{name}-{suffix}")
+        assert _of(other, inventory.role(f"{other}-{suffix}")) == _of(
+            name, inventory.role(f"{name}-{suffix}")
         )
     # Someone else's policy: detached, and still there.
-    assert policy_holds(own)["document"] == POLICY
+    assert inventory.policy(own)["document"] == POLICY
     assert api.get(f"/environments/{name}/drift").body["in_sync"] is True
 
 
@@ -202,7 +203,7 @@ def _of(name: str, held: dict[str, Any]) -> Any:
     return json.loads(json.dumps({**held, "id": None}).replace(name, "E"))
 
 
-def test_adopted_once_is_ours_from_then_on(api: CheckedApi, iam: Any, name: str) -> None:
+def test_adopted_once_is_ours_from_then_on(api: Api, iam: Any, name: str) -> None:
     by_hand(iam, name)
     api.provision(name, adopt=True)
     iam.untag_role(RoleName=f"{name}-SageMaker", TagKeys=["trivet:environment", "trivet:role"])
@@ -217,7 +218,7 @@ def test_adopted_once_is_ours_from_then_on(api: CheckedApi, iam: Any, name: str)
     )
 
 
-def test_adopting_in_an_environment_that_exists(api: CheckedApi, iam: Any, name: str) -> None:
+def test_adopting_in_an_environment_that_exists(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     role = f"{name}-LambdaTriggerStepFunc"
     for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
@@ -225,7 +226,7 @@ def test_adopting_in_an_environment_that_exists(api: CheckedApi, iam: Any, name:
     iam.delete_role(RoleName=role)
     make_role(iam, role, "ec2")
 
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         refused = api.post("/environments", {"name": name})
     adopted = api.post("/environments", {"name": name, "adopt": True})
 
@@ -233,5 +234,5 @@ def test_adopting_in_an_environment_that_exists(api: CheckedApi, iam: Any, name:
     assert calls.writes == []
     assert adopted.status == 200
     assert "update_trust_policy" in [change["kind"] for change in adopted.body["changes"]]
-    assert "lambda.amazonaws.com" in str(role_holds(role)["trust"])
+    assert "lambda.amazonaws.com" in str(inventory.role(role)["trust"])
     assert api.post("/environments", {"name": name}).body["changes"] == []

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from .support import CheckedApi, account_holds, policy_holds, role_holds
-
-ACCOUNT = "123456789012"
+from tests.kit import inventory
+from tests.kit.http import Api
+from tests.kit.names import ACCOUNT
 
 # The table of section 1, typed in here a second time, from the contract.
 ROLE_NAMES = {
@@ -108,13 +108,13 @@ def partition(region: str) -> str:
 
 
 def test_iam_holds_section_1_and_nothing_more(
-    api: CheckedApi, region: str, partition: str, name: str
+    api: Api, region: str, partition: str, name: str
 ) -> None:
-    before = account_holds()
+    before = inventory.held()
 
     document = api.provision(name, tags={"team": "datalake"})
 
-    after = account_holds()
+    after = inventory.held()
     new = {each for each in after["roles"] if each not in before["roles"]}
     assert new == {template.format(E=name) for template in ROLE_NAMES.values()}
     for key, template in ROLE_NAMES.items():
@@ -125,11 +125,12 @@ def test_iam_holds_section_1_and_nothing_more(
         for policies in CUSTOMER_MANAGED.values()
         for policy in policies
     }
-    assert set(after["machines"]) - set(before["machines"]) == {f"{name}-smoke-test"}
+    made = set(after["state machines"]) - set(before["state machines"])
+    assert {arn.rsplit(":", 1)[-1] for arn in made} == {f"{name}-smoke-test"}
 
 
 def _check_role(document: Any, key: str, role: str, partition: str, name: str) -> None:
-    held = role_holds(role)
+    held = inventory.role(role)
     arn = f"arn:{partition}:iam::{ACCOUNT}:role/{role}"
     assert document["roles"][key] == {"name": role, "arn": arn}
     assert (held["arn"], held["path"], held["boundary"]) == (arn, "/", None)
@@ -153,24 +154,26 @@ def _check_role(document: Any, key: str, role: str, partition: str, name: str) -
     assert held["attached"] == sorted(managed + own)
     assert set(held["inline"]) == ({"PassWorkflowExecutionRole"} if key == "notebook" else set())
     for policy in own:
-        assert policy_holds(policy)["tags"] == tags
-        assert policy_holds(policy)["path"] == "/"
+        assert inventory.policy(policy)["tags"] == tags
+        assert inventory.policy(policy)["path"] == "/"
 
 
 def test_documents_grant_what_the_procedure_grants_corrected(
-    api: CheckedApi, region: str, partition: str, name: str
+    api: Api, region: str, partition: str, name: str
 ) -> None:
     api.provision(name)
 
     roles, own = (f"arn:{partition}:iam::{ACCOUNT}:{kind}/{name}" for kind in ("role", "policy"))
-    [grant] = role_holds(f"{name}-SageMaker")["inline"]["PassWorkflowExecutionRole"]["Statement"]
+    [grant] = inventory.role(f"{name}-SageMaker")["inline"]["PassWorkflowExecutionRole"][
+        "Statement"
+    ]
     assert _without_sid(grant) == {
         "Effect": "Allow",
         "Action": "iam:PassRole",
         "Resource": f"{roles}-StepFunctionsWorkflowExecution",
         "Condition": {"StringEquals": {"iam:PassedToService": "states.amazonaws.com"}},
     }
-    rules, passing, steps = policy_holds(
+    rules, passing, steps = inventory.policy(
         f"{own}-AmazonSageMaker-StepFunctionsWorkflowExecutionPolicy"
     )["document"]["Statement"]
     assert _without_sid(rules) == {
@@ -190,7 +193,7 @@ def test_documents_grant_what_the_procedure_grants_corrected(
     assert steps["Effect"] == "Allow"
     assert steps["Resource"] == "*"
     assert sorted(steps["Action"]) == sorted(WORKFLOW_ACTIONS)
-    [network] = policy_holds(f"{own}-LambdaTriggerStepFuncRole")["document"]["Statement"]
+    [network] = inventory.policy(f"{own}-LambdaTriggerStepFuncRole")["document"]["Statement"]
     assert _without_sid(network) == {
         "Effect": "Allow",
         "Action": [
@@ -205,7 +208,7 @@ def test_documents_grant_what_the_procedure_grants_corrected(
 
 
 def test_every_arn_anywhere_is_of_the_partition(
-    api: CheckedApi, region: str, partition: str, name: str
+    api: Api, region: str, partition: str, name: str
 ) -> None:
     answers = [
         api.provision(name),
@@ -214,7 +217,7 @@ def test_every_arn_anywhere_is_of_the_partition(
         api.post("/drift-runs").body,
         api.post("/environments", {"name": f"{name}-planned", "dry_run": True}).body,
         api.get("/health").body,
-        account_holds(),
+        inventory.held(),
         api.delete(f"/environments/{name}").body,
     ]
 
@@ -223,7 +226,7 @@ def test_every_arn_anywhere_is_of_the_partition(
 
 
 def test_documents_say_where_the_environment_is(
-    api: CheckedApi, region: str, partition: str, name: str
+    api: Api, region: str, partition: str, name: str
 ) -> None:
     document = api.provision(name)
 

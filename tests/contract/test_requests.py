@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from .support import CheckedApi, account_holds, aws_calls, fields_in_error
+from tests.kit import inventory
+from tests.kit.checks import fields_in_error
+from tests.kit.http import Api
 
 WITH_BODY = [
     ("POST", "/environments"),
@@ -34,8 +36,8 @@ NO_OBJECT = [b"[]", b'["name"]', b'"name"', b"1", b"true", b"null"]
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
-def test_body_that_is_no_json_object_is_a_400(api: CheckedApi, method: str, path: str) -> None:
-    with aws_calls() as calls:
+def test_body_that_is_no_json_object_is_a_400(api: Api, method: str, path: str) -> None:
+    with api.wire.recording() as calls:
         answers = [api.request(method, path, body) for body in NOT_JSON + NO_OBJECT]
 
     assert [answer.status for answer in answers] == [400] * len(answers)
@@ -47,7 +49,7 @@ def test_body_that_is_no_json_object_is_a_400(api: CheckedApi, method: str, path
     "content_type",
     ["text/plain", "application/xml", "application/json; charset=utf-8", "image/png", "x", ""],
 )
-def test_body_is_read_as_json_whatever_it_is_said_to_be(api: CheckedApi, content_type: str) -> None:
+def test_body_is_read_as_json_whatever_it_is_said_to_be(api: Api, content_type: str) -> None:
     headers = {"Content-Type": content_type} if content_type else {"Accept": "*/*"}
 
     wrong = api.request("POST", "/environments", b"no json", headers)
@@ -58,9 +60,9 @@ def test_body_is_read_as_json_whatever_it_is_said_to_be(api: CheckedApi, content
 
 
 @pytest.mark.parametrize(("method", "path"), ALL)
-def test_unknown_query_parameters_are_refused(api: CheckedApi, method: str, path: str) -> None:
+def test_unknown_query_parameters_are_refused(api: Api, method: str, path: str) -> None:
     body = {"name": "abc"} if path == "/environments" and method == "POST" else None
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         answer = api.request(method, f"{path}?colour=red&verbose=", body)
 
     assert fields_in_error(answer) == ["colour", "verbose"]
@@ -68,9 +70,9 @@ def test_unknown_query_parameters_are_refused(api: CheckedApi, method: str, path
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
-def test_unknown_fields_are_refused(api: CheckedApi, method: str, path: str) -> None:
+def test_unknown_fields_are_refused(api: Api, method: str, path: str) -> None:
     body = {"colour": "red", "Name": "abc", "": 1, "${aws:username}": 2}
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         answer = api.request(method, path, body)
 
     expected = sorted([*body, "name"]) if path == "/environments" else sorted(body)
@@ -78,18 +80,18 @@ def test_unknown_fields_are_refused(api: CheckedApi, method: str, path: str) -> 
     assert calls.names == []
 
 
-def test_name_in_the_body_of_a_put_is_unknown(api: CheckedApi) -> None:
+def test_name_in_the_body_of_a_put_is_unknown(api: Api) -> None:
     assert fields_in_error(api.put("/environments/abc", {"name": "abc"})) == ["name"]
 
 
-def test_missing_name(api: CheckedApi) -> None:
+def test_missing_name(api: Api) -> None:
     for body in (b"", b"  \n", b"{}"):
         answer = api.request("POST", "/environments", body)
         assert fields_in_error(answer) == ["name"]
         assert answer.body["errors"] == [{"field": "name", "message": "missing"}]
 
 
-def test_all_that_is_wrong_is_reported_together(api: CheckedApi) -> None:
+def test_all_that_is_wrong_is_reported_together(api: Api) -> None:
     body = {
         "name": "No",
         "tags": {"aws:x": "1", "fine": "ok", "bad\n": "2", "number": 3},
@@ -101,7 +103,7 @@ def test_all_that_is_wrong_is_reported_together(api: CheckedApi) -> None:
         "wait": 26,
         "colour": "red",
     }
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         answer = api.request("POST", "/environments?limit=3", body)
 
     expected = sorted([*body, "limit"] + ["tags"] * 2)
@@ -111,7 +113,7 @@ def test_all_that_is_wrong_is_reported_together(api: CheckedApi) -> None:
     assert calls.names == []
 
 
-def test_path_body_and_query_are_reported_together(api: CheckedApi) -> None:
+def test_path_body_and_query_are_reported_together(api: Api) -> None:
     answer = api.put("/environments/No?x=1", {"wait": -1, "y": 2})
 
     assert fields_in_error(answer) == ["name", "wait", "x", "y"]
@@ -129,10 +131,8 @@ def test_path_body_and_query_are_reported_together(api: CheckedApi) -> None:
         ("wait", [None, "20", True, False, [], {}, -1, -0.001, 25.001, 26, 1e9]),
     ],
 )
-def test_fields_of_the_wrong_type_or_out_of_range(
-    api: CheckedApi, field: str, values: list[Any]
-) -> None:
-    with aws_calls() as calls:
+def test_fields_of_the_wrong_type_or_out_of_range(api: Api, field: str, values: list[Any]) -> None:
+    with api.wire.recording() as calls:
         for value in values:
             answer = api.post("/environments", {"name": "abc", field: value})
             assert fields_in_error(answer) == [field], value
@@ -140,7 +140,7 @@ def test_fields_of_the_wrong_type_or_out_of_range(
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400, "1" * 5_000, "-" + "1" * 5_000])
-def test_numbers_beyond_all_bounds_are_out_of_range(api: CheckedApi, number: str) -> None:
+def test_numbers_beyond_all_bounds_are_out_of_range(api: Api, number: str) -> None:
     for path in ("/environments/abc/smoke-test", "/environments/abc"):
         method = "POST" if path.endswith("test") else "PUT"
         answer = api.request(method, path, f'{{"wait": {number}}}'.encode())
@@ -148,7 +148,7 @@ def test_numbers_beyond_all_bounds_are_out_of_range(api: CheckedApi, number: str
 
 
 @pytest.mark.parametrize("wait", [0, 0.5, 25, 25.0])
-def test_waits_within_bounds(api: CheckedApi, wait: float) -> None:
+def test_waits_within_bounds(api: Api, wait: float) -> None:
     answer = api.post("/environments", {"name": "abc", "dry_run": True, "wait": wait})
 
     assert answer.status == 200
@@ -173,8 +173,8 @@ def test_waits_within_bounds(api: CheckedApi, wait: float) -> None:
     ],
     ids=lambda tags: ascii(next(iter(tags.items())))[:30],
 )
-def test_tags_that_iam_would_refuse(api: CheckedApi, tags: dict[str, Any]) -> None:
-    with aws_calls() as calls:
+def test_tags_that_iam_would_refuse(api: Api, tags: dict[str, Any]) -> None:
+    with api.wire.recording() as calls:
         answer = api.post("/environments", {"name": "abc", "tags": tags})
 
     assert set(fields_in_error(answer)) == {"tags"}
@@ -196,13 +196,13 @@ def test_tags_that_iam_would_refuse(api: CheckedApi, tags: dict[str, Any]) -> No
     ],
     ids=lambda tags: ascii(next(iter(tags.items())))[:30],
 )
-def test_tags_that_iam_takes(api: CheckedApi, tags: dict[str, str], name: str) -> None:
+def test_tags_that_iam_takes(api: Api, tags: dict[str, str], name: str) -> None:
     answer = api.put(f"/environments/{name}", {"tags": tags, "wait": 0})
 
     assert answer.status == 201
     assert answer.body["tags"] == tags
     own = {"trivet:environment": name, "trivet:role": "notebook"}
-    assert account_holds()["roles"][f"{name}-SageMaker"]["tags"] == tags | own
+    assert inventory.held()["roles"][f"{name}-SageMaker"]["tags"] == tags | own
 
 
 @pytest.mark.parametrize(
@@ -216,8 +216,8 @@ def test_tags_that_iam_takes(api: CheckedApi, tags: dict[str, str], name: str) -
     ],
     ids=lambda boundary: ascii(boundary)[:40],
 )
-def test_boundaries_that_are_no_policy_arn(api: CheckedApi, boundary: Any) -> None:
-    with aws_calls() as calls:
+def test_boundaries_that_are_no_policy_arn(api: Api, boundary: Any) -> None:
+    with api.wire.recording() as calls:
         answer = api.post("/environments", {"name": "abc", "permissions_boundary": boundary})
 
     assert fields_in_error(answer) == ["permissions_boundary"]
@@ -236,8 +236,8 @@ def test_boundaries_that_are_no_policy_arn(api: CheckedApi, boundary: Any) -> No
         ("cursor=YWJj&cursor=YWJj", "cursor"),
     ],
 )
-def test_query_parameters_out_of_range(api: CheckedApi, query: str, field: str) -> None:
-    with aws_calls() as calls:
+def test_query_parameters_out_of_range(api: Api, query: str, field: str) -> None:
+    with api.wire.recording() as calls:
         answer = api.get(f"/environments?{query}")
 
     assert fields_in_error(answer) == [field]
@@ -245,7 +245,7 @@ def test_query_parameters_out_of_range(api: CheckedApi, query: str, field: str) 
 
 
 @pytest.mark.parametrize("limit", ["1", "50", "100"])
-def test_limits_within_bounds(api: CheckedApi, limit: str) -> None:
+def test_limits_within_bounds(api: Api, limit: str) -> None:
     assert api.get(f"/environments?limit={limit}").status == 200
 
 
@@ -265,9 +265,9 @@ IMPOSSIBLE = [
         ("DELETE", "/environments/{}"),
     ],
 )
-def test_no_such_environment_is_a_404(api: CheckedApi, method: str, path: str) -> None:
+def test_no_such_environment_is_a_404(api: Api, method: str, path: str) -> None:
     absent = api.request(method, path.format("not-there"))
-    with aws_calls() as calls:
+    with api.wire.recording() as calls:
         impossible = [api.request(method, path.format(name)) for name in IMPOSSIBLE]
 
     assert absent.status == 404
@@ -277,28 +277,28 @@ def test_no_such_environment_is_a_404(api: CheckedApi, method: str, path: str) -
 
 
 @pytest.mark.parametrize("name", IMPOSSIBLE)
-def test_put_of_a_name_that_none_can_have_is_a_422(api: CheckedApi, name: str) -> None:
-    with aws_calls() as calls:
+def test_put_of_a_name_that_none_can_have_is_a_422(api: Api, name: str) -> None:
+    with api.wire.recording() as calls:
         answer = api.put(f"/environments/{name}", {})
 
     assert fields_in_error(answer) == ["name"]
     assert calls.names == []
 
 
-def test_latest_drift_run_before_any_is_a_404(api: CheckedApi) -> None:
+def test_latest_drift_run_before_any_is_a_404(api: Api) -> None:
     assert api.get("/drift-runs/latest").status == 404
 
 
 @pytest.mark.parametrize("value", [None, 0, 1, "true", [], {}])
-def test_drift_run_takes_apply_as_a_boolean(api: CheckedApi, value: Any) -> None:
-    with aws_calls() as calls:
+def test_drift_run_takes_apply_as_a_boolean(api: Api, value: Any) -> None:
+    with api.wire.recording() as calls:
         answer = api.post("/drift-runs", {"apply": value})
 
     assert fields_in_error(answer) == ["apply"]
     assert calls.names == []
 
 
-def test_names_that_callers_make_up_come_back_escaped_and_short(api: CheckedApi) -> None:
+def test_names_that_callers_make_up_come_back_escaped_and_short(api: Api) -> None:
     hostile = ["\ud800", "a\r\nb", "x" * 1_000_000, "\u2028", "\x1b[31m", '"}']
     body = json.dumps(dict.fromkeys(hostile, 1)).encode()
 
@@ -308,7 +308,7 @@ def test_names_that_callers_make_up_come_back_escaped_and_short(api: CheckedApi)
     assert shown == sorted(["\\ud800", "a\r\nb", "x" * 200, "\u2028", "\x1b[31m", '"}'])
 
 
-def test_two_of_one_field_count_as_the_last(api: CheckedApi) -> None:
+def test_two_of_one_field_count_as_the_last(api: Api) -> None:
     body = b'{"name": "abc", "dry_run": false, "wait": 99, "dry_run": true, "wait": 0}'
 
     answer = api.request("POST", "/environments", body)
@@ -317,8 +317,8 @@ def test_two_of_one_field_count_as_the_last(api: CheckedApi) -> None:
     assert api.get("/environments/abc").status == 404
 
 
-def test_other_methods_are_refused_as_a_problem(api: CheckedApi) -> None:
-    answer = super(CheckedApi, api).request("PATCH", "/environments/abc", {})
+def test_other_methods_are_refused_as_a_problem(api: Api) -> None:
+    answer = Api(api.wire).request("PATCH", "/environments/abc", {})
 
     assert answer.status == 405
     assert answer.headers["content-type"] == "application/problem+json"

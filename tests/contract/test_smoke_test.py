@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib import smoke_test, templates
-from chalicelib.model import Place
-from tests.conftest import ROOT
-
-from .support import CheckedApi, FakeClock, Handler, aws_calls, refusing
+from tests.kit import product
+from tests.kit.clock import Clock
+from tests.kit.http import Api
+from tests.kit.names import ROOT
+from tests.kit.product import expected_decision
+from tests.kit.wire import Call, Layer, answering, refusing
 
 EXPECTATIONS = json.loads((ROOT / "policies/smoke-test/expectations.json").read_text())
 NAMES = [each["name"] for each in EXPECTATIONS]
@@ -23,56 +24,36 @@ NOT_ASSUMABLE = (
 )
 
 
-def simulated(decide: Any) -> Handler:
+def simulated(decide: Any) -> Layer:
     """Have SimulatePrincipalPolicy answer in AWS's shape; `decide` returns the decision."""
 
-    def answer(operation: str, parameters: dict[str, Any]) -> Any:
-        if operation != "SimulatePrincipalPolicy":
+    def answer(call: Call) -> dict[str, Any] | None:
+        if call.action != "SimulatePrincipalPolicy":
             return None
-        [action], [resource] = parameters["ActionNames"], parameters["ResourceArns"]
+        [action], [resource] = call.parameters["ActionNames"], call.parameters["ResourceArns"]
         context = {
             entry["ContextKeyName"]: entry["ContextKeyValues"]
-            for entry in parameters["ContextEntries"]
+            for entry in call.parameters["ContextEntries"]
         }
-        decision = decide(parameters["PolicySourceArn"], action, resource, context)
-        return {
-            "EvaluationResults": [
+        decision = decide(call.parameters["PolicySourceArn"], action, resource, context)
+        evaluated = {
+            "EvalActionName": action,
+            "EvalResourceName": resource,
+            "EvalDecision": decision,
+            "MatchedStatements": [],
+            "MissingContextValues": [],
+            "ResourceSpecificResults": [
                 {
-                    "EvalActionName": action,
                     "EvalResourceName": resource,
-                    "EvalDecision": decision,
+                    "EvalResourceDecision": decision,
                     "MatchedStatements": [],
                     "MissingContextValues": [],
-                    "ResourceSpecificResults": [
-                        {
-                            "EvalResourceName": resource,
-                            "EvalResourceDecision": decision,
-                            "MatchedStatements": [],
-                            "MissingContextValues": [],
-                        }
-                    ],
                 }
             ],
-            "IsTruncated": False,
         }
+        return {"EvaluationResults": [evaluated], "IsTruncated": False}
 
-    return answer
-
-
-def as_expected(source: str, action: str, resource: str, context: dict[str, list[str]]) -> str:
-    """Decide as the templates expect it."""
-    environment = source.rsplit("/", 1)[1].rsplit("-", 1)[0]
-    desired = templates.load().render(
-        environment, Place("123456789012", "aws", "us-east-1"), {}, None
-    )
-    [expectation] = [
-        each
-        for each in desired.expectations
-        if desired.role(each.role).arn == source
-        and (each.action, each.resource) == (action, resource)
-        and all(context.get(key) == [value] for key, value in each.context.items())
-    ]
-    return "allowed" if expectation.expect == "allowed" else "implicitDeny"
+    return answering(answer)
 
 
 def statuses(document: Any) -> dict[str, str]:
@@ -84,9 +65,7 @@ def statuses(document: Any) -> dict[str, str]:
 LIVE = "a workflow runs under the workflow_execution role"
 
 
-def test_where_simulation_is_not_offered_it_is_skipped_never_passed(
-    api: CheckedApi, name: str
-) -> None:
+def test_where_simulation_is_not_offered_it_is_skipped_never_passed(api: Api, name: str) -> None:
     document = api.provision(name)
 
     seen = statuses(document)
@@ -102,8 +81,8 @@ def test_where_simulation_is_not_offered_it_is_skipped_never_passed(
     assert "SimulatePrincipalPolicy" in detail
 
 
-def test_every_expectation_is_asked_as_templates_say(api: CheckedApi, name: str) -> None:
-    with aws_calls(simulated(as_expected)) as calls:
+def test_every_expectation_is_asked_as_templates_say(api: Api, name: str) -> None:
+    with api.wire.recording(simulated(expected_decision)) as calls:
         document = api.provision(name)
 
     assert document["smoke_test"]["status"] == "succeeded"
@@ -113,19 +92,19 @@ def test_every_expectation_is_asked_as_templates_say(api: CheckedApi, name: str)
 
 
 @pytest.mark.parametrize("decision", ["implicitDeny", "explicitDeny"])
-def test_denial_is_denial_explicit_or_not(api: CheckedApi, name: str, decision: str) -> None:
+def test_denial_is_denial_explicit_or_not(api: Api, name: str, decision: str) -> None:
     def deny(*asked: Any) -> str:
-        return "allowed" if as_expected(*asked) == "allowed" else decision
+        return "allowed" if expected_decision(*asked) == "allowed" else decision
 
-    with aws_calls(simulated(deny)):
+    with api.wire.through(simulated(deny)):
         assert api.provision(name)["smoke_test"]["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("decision", ["allowed", "implicitDeny", "explicitDeny"])
-def test_what_is_not_as_expected_fails_and_says_what_was_seen(
-    api: CheckedApi, name: str, decision: str
+def test_what_is_not_expected_decision_fails_and_says_what_was_seen(
+    api: Api, name: str, decision: str
 ) -> None:
-    with aws_calls(simulated(lambda *_: decision)):
+    with api.wire.through(simulated(lambda *_: decision)):
         document = api.provision(name)
 
     expected = {
@@ -145,7 +124,7 @@ def test_what_is_not_as_expected_fails_and_says_what_was_seen(
 
 
 def test_trust_policy_edited_behind_trivets_back_fails_the_check(
-    api: CheckedApi, iam: Any, name: str
+    api: Api, iam: Any, name: str
 ) -> None:
     api.provision(name)
     trust = json.loads((ROOT / "policies/notebook/trust.json").read_text())
@@ -164,7 +143,7 @@ def test_trust_policy_edited_behind_trivets_back_fails_the_check(
     assert api.get(f"/environments/{name}").body["smoke_test"]["status"] == "succeeded"
 
 
-def test_missing_role_fails_its_checks(api: CheckedApi, iam: Any, name: str) -> None:
+def test_missing_role_fails_its_checks(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     role = f"{name}-LambdaTriggerStepFunc"
     for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
@@ -189,11 +168,10 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fails = {"Type": "Fail", "Error": "Broken", "Cause": "on purpose"}
     definition = {"StartAt": "Broken", "States": {"Broken": fails}}
     (folder / "smoke-test" / "definition.asl.json").write_text(json.dumps(definition))
-    loaded = templates.load(folder)
-    monkeypatch.setattr(templates, "load", lambda: loaded)
+    monkeypatch.setattr(*product.templates_of(folder))
 
 
-def test_failing_execution_fails_the_smoke_test(api: CheckedApi, name: str, broken: None) -> None:
+def test_failing_execution_fails_the_smoke_test(api: Api, name: str, broken: None) -> None:
     document = api.provision(name)
 
     assert document["status"] == "ready"
@@ -205,7 +183,7 @@ def test_failing_execution_fails_the_smoke_test(api: CheckedApi, name: str, brok
 
 
 def test_failed_smoke_test_is_run_again_by_post(
-    api: CheckedApi, name: str, broken: None, monkeypatch: pytest.MonkeyPatch
+    api: Api, name: str, broken: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = api.provision(name)["smoke_test"]
     shown = api.get(f"/environments/{name}").body["smoke_test"]
@@ -219,7 +197,7 @@ def test_failed_smoke_test_is_run_again_by_post(
     assert second["smoke_test"]["execution_arn"] != first["execution_arn"]
 
 
-def test_smoke_test_runs_again_when_asked(api: CheckedApi, name: str) -> None:
+def test_smoke_test_runs_again_when_asked(api: Api, name: str) -> None:
     first = api.provision(name)
     again = api.post(f"/environments/{name}/smoke-test", {"wait": 25})
 
@@ -234,18 +212,19 @@ def test_smoke_test_runs_again_when_asked(api: CheckedApi, name: str) -> None:
 # --- waiting, and carrying on
 
 
-def never_ending(operation: str, parameters: dict[str, Any]) -> Any:
+@answering
+def never_ending(call: Call) -> dict[str, Any] | None:
     """Have every execution run on."""
-    if operation == "DescribeExecution":
-        return {"status": "RUNNING", "executionArn": parameters["executionArn"]}
+    if call.action == "DescribeExecution":
+        return {"status": "RUNNING", "executionArn": call.parameters["executionArn"]}
     return None
 
 
 @pytest.mark.parametrize("wait", [0, 1, 7.5, 20])
 def test_wait_is_honoured_and_get_carries_on(
-    api: CheckedApi, name: str, clock: FakeClock, wait: float
+    api: Api, name: str, clock: Clock, wait: float
 ) -> None:
-    with aws_calls(never_ending):
+    with api.wire.through(never_ending):
         document = api.provision(name, wait=wait)
         still = api.get(f"/environments/{name}").body
 
@@ -254,8 +233,9 @@ def test_wait_is_honoured_and_get_carries_on(
     assert document["smoke_test"]["execution_arn"] == still["smoke_test"]["execution_arn"]
     assert wait - 1 <= clock.slept <= wait
 
-    def ended(operation: str, parameters: dict[str, Any]) -> Any:
-        if operation != "DescribeExecution":
+    @answering
+    def ended(call: Call) -> dict[str, Any] | None:
+        if call.action != "DescribeExecution":
             return None
         return {
             "status": "SUCCEEDED",
@@ -265,19 +245,19 @@ def test_wait_is_honoured_and_get_carries_on(
             "output": "{}",
         }
 
-    with aws_calls(ended):
+    with api.wire.through(ended):
         finished = api.get(f"/environments/{name}").body
     assert finished["smoke_test"]["status"] == "succeeded"
     assert finished["smoke_test"]["execution_arn"] == document["smoke_test"]["execution_arn"]
 
 
-_AT = datetime(2026, 1, 1, tzinfo=UTC)
+_AT = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 
-def test_wait_ends_in_time_for_the_answer(api: CheckedApi, name: str, clock: FakeClock) -> None:
+def test_wait_ends_in_time_for_the_answer(api: Api, name: str, clock: Clock) -> None:
     api.provision(name, wait=0)
 
-    with aws_calls(never_ending):
+    with api.wire.through(never_ending):
         answer = api.post(f"/environments/{name}/smoke-test", {"wait": 25})
 
     assert answer.status == 200
@@ -287,14 +267,15 @@ def test_wait_ends_in_time_for_the_answer(api: CheckedApi, name: str, clock: Fak
 
 
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
-def test_execution_that_ends_badly_fails_the_check(api: CheckedApi, name: str, status: str) -> None:
-    def ended(operation: str, parameters: dict[str, Any]) -> Any:
-        if operation != "DescribeExecution":
+def test_execution_that_ends_badly_fails_the_check(api: Api, name: str, status: str) -> None:
+    @answering
+    def ended(call: Call) -> dict[str, Any] | None:
+        if call.action != "DescribeExecution":
             return None
         cause = {"error": "States.TaskFailed", "cause": "said so"}
         return {"status": status, "name": "x", "startDate": _AT, "stopDate": _AT, **cause}
 
-    with aws_calls(ended):
+    with api.wire.through(ended):
         document = api.provision(name)
 
     assert document["smoke_test"]["status"] == "failed"
@@ -302,10 +283,12 @@ def test_execution_that_ends_badly_fails_the_check(api: CheckedApi, name: str, s
     assert all(word in failed["detail"] for word in (status, "States.TaskFailed", "said so"))
 
 
-def test_execution_that_is_gone_fails_the_check(api: CheckedApi, name: str) -> None:
-    with aws_calls(never_ending):
+def test_execution_that_is_gone_fails_the_check(api: Api, name: str) -> None:
+    with api.wire.through(never_ending):
         api.provision(name, wait=0)
-    with aws_calls(refusing("DescribeExecution", "ExecutionDoesNotExist", "no such execution")):
+    with api.wire.through(
+        refusing("DescribeExecution", "ExecutionDoesNotExist", "no such execution")
+    ):
         document = api.get(f"/environments/{name}").body
 
     assert document["smoke_test"]["status"] == "failed"
@@ -315,10 +298,8 @@ def test_execution_that_is_gone_fails_the_check(api: CheckedApi, name: str) -> N
     assert again["smoke_test"]["status"] == "succeeded"
 
 
-def test_role_not_yet_visible_is_pending_then_carried_on(
-    api: CheckedApi, name: str, clock: FakeClock
-) -> None:
-    with aws_calls(refusing("CreateStateMachine", "AccessDeniedException", NOT_ASSUMABLE)):
+def test_role_not_yet_visible_is_pending_then_carried_on(api: Api, name: str, clock: Clock) -> None:
+    with api.wire.through(refusing("CreateStateMachine", "AccessDeniedException", NOT_ASSUMABLE)):
         created = api.post("/environments", {"name": name, "wait": 8})
         shown = api.get(f"/environments/{name}").body
     clock.sleep(10)
@@ -334,11 +315,11 @@ def test_role_not_yet_visible_is_pending_then_carried_on(
 
 
 def test_role_not_visible_for_minutes_fails_and_says_both_causes(
-    api: CheckedApi, name: str, clock: FakeClock
+    api: Api, name: str, clock: Clock
 ) -> None:
-    with aws_calls(refusing("CreateStateMachine", "AccessDeniedException", NOT_ASSUMABLE)):
+    with api.wire.through(refusing("CreateStateMachine", "AccessDeniedException", NOT_ASSUMABLE)):
         api.provision(name, wait=1)
-        clock.sleep(smoke_test.GIVE_UP_AFTER + 1)
+        clock.sleep(product.GIVE_UP_AFTER + 1)
         document = api.get(f"/environments/{name}").body
 
     assert document["smoke_test"]["status"] == "failed"
@@ -349,23 +330,17 @@ def test_role_not_visible_for_minutes_fails_and_says_both_causes(
     assert document["status"] == "incomplete"
 
 
-def test_role_seen_within_the_wait_succeeds(api: CheckedApi, name: str) -> None:
-    refused: list[str] = []
-
-    def at_first(operation: str, parameters: dict[str, Any]) -> None:
-        if operation == "CreateStateMachine" and len(refused) < 3:
-            refused.append(operation)
-            refusing(operation, "AccessDeniedException", NOT_ASSUMABLE)(operation, parameters)
-
-    with aws_calls(at_first):
+def test_role_seen_within_the_wait_succeeds(api: Api, name: str) -> None:
+    at_first = refusing("CreateStateMachine", "AccessDeniedException", NOT_ASSUMABLE, times=3)
+    with api.wire.recording(at_first) as calls:
         document = api.provision(name)
 
-    assert len(refused) == 3
+    assert calls.names.count("CreateStateMachine") == 3 + 1
     assert (document["status"], document["smoke_test"]["status"]) == ("ready", "succeeded")
 
 
 def test_definition_holds_a_sync_task_in_a_branch_never_taken(
-    api: CheckedApi, states: Any, name: str
+    api: Api, states: Any, name: str
 ) -> None:
     document = api.provision(name)
 

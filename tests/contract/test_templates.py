@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chalicelib import documents, templates
 from chalicelib.model import Place
 from chalicelib.templates import TemplateError
-from tests.conftest import ROOT
+from tests.kit.names import ROOT
 
 HERE = Place("123456789012", "aws", "us-east-1")
 

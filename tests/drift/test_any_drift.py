@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.faults.world import World, fresh
+from tests.kit.drifts import CATALOGUE
+from tests.kit.inventory import resources
+from tests.kit.world import World, fresh
 
-from .drifts import CATALOGUE
-from .support import calls, drift, provision, requested_run, resources, scheduled_run, writes
+from .support import drift, provision, requested_run, scheduled_run, writes
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
 TWINS = {None: "free-twin", BOUNDARY: "bounded-twin"}
@@ -65,7 +66,7 @@ def _check(account: World, drifts: Any, boundary: str | None, run: Any) -> None:
         for kind, role in drifts:
             kind.on(name, role)
         drifted = resources()
-        with calls(account) as made:
+        with account.wire.recording() as made:
             looked = requested_run(account, {"apply": False})
         assert not writes(made)
         assert resources() == drifted
@@ -76,7 +77,7 @@ def _check(account: World, drifts: Any, boundary: str | None, run: Any) -> None:
         assert _of(name, resources()) == _of(twin, resources())
         assert _of(twin, resources()) == _of(twin, drifted)
 
-        with calls(account) as made:
+        with account.wire.recording() as made:
             again = run(account)
         assert again["environments"] == []
         assert not [write for write in writes(made) if not write.startswith("StartExecution")]

@@ -3,71 +3,27 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from chalicelib import aws, events, templates
-from chalicelib.errors import Busy, TrivetError
-from tests.conftest import ACCOUNT, NAME
-from tests.faults.faults import KillAt, Killed, refusing
-from tests.faults.world import World
+from tests.kit import product
+from tests.kit.account import client
+from tests.kit.drifts import Target, named
+from tests.kit.events import cloudtrail
+from tests.kit.faults import KillAt, Killed
+from tests.kit.http import invoke
+from tests.kit.inventory import resources
+from tests.kit.names import ADMINISTRATOR, NAME, OPEN, OPEN_TRUST
+from tests.kit.product import Busy, TrivetError
+from tests.kit.wire import refusing
+from tests.kit.world import World
 
-from .drifts import ADMINISTRATOR, OPEN, OPEN_TRUST, Target, named
-from .support import (
-    CLIENT,
-    calls,
-    client,
-    drift,
-    failing_once,
-    invoke,
-    provision,
-    reads,
-    resources,
-    writes,
-)
+from .support import drift, provision, reads, writes
 from .test_told import metrics, told
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
 OTHER = "datalake-producer-dev"
-
-
-def cloudtrail(world: World, name: str, parameters: Any, **more: Any) -> dict[str, Any]:
-    """Return the event that EventBridge makes of a call that CloudTrail recorded.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
-    """
-    made_at = datetime.fromtimestamp(world.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    detail = {
-        "eventVersion": "1.10",
-        "userIdentity": {
-            "type": "AssumedRole",
-            "principalId": "AROADBQP57FF2AEXAMPLE:someone",
-            "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/Admin/someone",
-            "accountId": ACCOUNT,
-        },
-        "eventTime": made_at,
-        "eventSource": "iam.amazonaws.com",
-        "eventName": name,
-        "awsRegion": "us-east-1",
-        "sourceIPAddress": "192.0.2.1",
-        "userAgent": "aws-cli/2.17.0 md/awscrt#0.20.11 ua/2.0 os/linux#6.5 cfg/retry-mode#standard",
-        "requestParameters": parameters,
-        "responseElements": None,
-        "requestID": "74d16c51-6fd1-4b7c-a84d-ef5ed0d8c4c6",
-        "eventID": "6abcc5bc-6b24-4c2d-bb2c-d7c9c86f4d8c",
-        "readOnly": False,
-        "eventType": "AwsApiCall",
-        "managementEvent": True,
-        "recipientAccountId": ACCOUNT,
-        "eventCategory": "Management",
-        **more,
-    }
-    event: dict[str, Any] = CLIENT.events.generate_cw_event(
-        "aws.iam", "AWS API Call via CloudTrail", detail, []
-    )
-    return event
 
 
 def role_made_again(target: Target) -> None:
@@ -184,7 +140,7 @@ CASES = [
 
 
 def test_there_is_a_case_for_every_operation_that_the_rule_lets_through() -> None:
-    pattern: Any = events.IAM_CHANGES
+    pattern: Any = product.IAM_CHANGES
     assert sorted(case.operation for case in CASES) == pattern["detail"]["eventName"]
 
 
@@ -196,11 +152,11 @@ def test_the_environment_is_put_back_and_no_other(world: World, case: Case) -> N
     named("trust_opened").on(OTHER, "notebook")
     target = Target(NAME, "notebook" if "Role" in case.operation else "lambda_trigger")
     case.make(target)
-    event = cloudtrail(world, case.operation, case.parameters(target))
+    event = cloudtrail(world.clock.now(), case.operation, case.parameters(target))
     world.clock.sleep(90)
     assert not drift(world, NAME)["in_sync"]
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         invoke("iam_change", event)
 
     now = resources()
@@ -217,7 +173,7 @@ def change(world: World) -> dict[str, Any]:
     provision(world, NAME)
     named("managed_policy_attached").on(NAME, "notebook")
     parameters = {"roleName": Target(NAME, "notebook").role, "policyArn": ADMINISTRATOR}
-    event = cloudtrail(world, "AttachRolePolicy", parameters)
+    event = cloudtrail(world.clock.now(), "AttachRolePolicy", parameters)
     world.clock.sleep(90)
     return event
 
@@ -245,24 +201,24 @@ def test_what_was_undone_can_be_read_afterwards(
 
 def test_trivets_own_changes_start_nothing(world: World, change: dict[str, Any]) -> None:
     agents: list[str] = []
-    own = aws.own_account().iam.meta.events
+    own = product.home().iam.meta.events
     own.register("before-send.iam", lambda request, **_: agents.append(_agent(request)))
-    with calls(world) as made:
+    with world.wire.recording() as made:
         invoke("iam_change", change)
     agent = agents[0]
     assert writes(made)
 
-    with calls(world) as more:
+    with world.wire.recording() as more:
         for call in made:
             if call.service == "IAM" and call.writes:
                 parameters = {"roleName": call.parameters["RoleName"]}
                 invoke(
                     "iam_change",
-                    cloudtrail(world, call.action, parameters, userAgent=agent),
+                    cloudtrail(world.clock.now(), call.action, parameters, userAgent=agent),
                 )
                 invoke(
                     "iam_change",
-                    cloudtrail(world, call.action, parameters, userAgent=f"[{agent}]"),
+                    cloudtrail(world.clock.now(), call.action, parameters, userAgent=f"[{agent}]"),
                 )
     assert not more
 
@@ -292,7 +248,7 @@ def test_failed_calls_and_strangers_start_nothing(
     world: World, change: dict[str, Any], more: dict[str, Any]
 ) -> None:
     change["detail"] |= more
-    with calls(world) as made:
+    with world.wire.recording() as made:
         invoke("iam_change", change)
     assert not made
     assert not drift(world, NAME)["in_sync"]
@@ -302,7 +258,7 @@ def test_a_name_that_is_no_environment_costs_one_look_at_the_table(
     world: World, change: dict[str, Any]
 ) -> None:
     change["detail"]["requestParameters"] = {"roleName": "unheard-of-SageMaker"}
-    with calls(world) as made:
+    with world.wire.recording() as made:
         invoke("iam_change", change)
     assert [call.action for call in made] == ["GetItem"]
 
@@ -325,11 +281,11 @@ def test_the_role_is_found_whatever_the_case_of_its_name(
 
 
 def test_a_storm_of_events_is_one_check(world: World, change: dict[str, Any]) -> None:
-    with calls(world) as first:
+    with world.wire.recording() as first:
         invoke("iam_change", change)
     assert reads(first)
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         for _ in range(99):
             invoke("iam_change", change)
     assert {call.service for call in made} == {"DynamoDB"}
@@ -337,7 +293,7 @@ def test_a_storm_of_events_is_one_check(world: World, change: dict[str, Any]) ->
 
     # A change made after that check is looked at.
     named("managed_policy_attached").on(NAME, "notebook")
-    later = cloudtrail(world, "AttachRolePolicy", change["detail"]["requestParameters"])
+    later = cloudtrail(world.clock.now(), "AttachRolePolicy", change["detail"]["requestParameters"])
     invoke("iam_change", later)
     assert drift(world, NAME)["in_sync"]
 
@@ -346,7 +302,7 @@ def test_a_check_that_finds_nothing_changes_nothing(world: World, change: dict[s
     assert world.request("POST", f"/environments/{NAME}/reapply").status == 200
     before = world.finish(NAME)
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         invoke("iam_change", change)
 
     assert not writes(made)
@@ -358,11 +314,11 @@ def test_while_another_call_holds_the_environment_the_event_comes_again(
     world: World, change: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     first_write = (f"DetachRolePolicy {NAME}-SageMaker {ADMINISTRATOR}", 1)
-    with pytest.raises(Killed), world.wire.with_faults(KillAt(first_write, after=False)):
+    with pytest.raises(Killed), world.wire.through(KillAt(first_write, after=False)):
         world.request("POST", f"/environments/{NAME}/reapply")
     capsys.readouterr()
 
-    with calls(world) as made, pytest.raises(Busy):
+    with world.wire.recording() as made, pytest.raises(Busy):
         invoke("iam_change", change)
     assert [call.action for call in made] == ["GetItem"]
     assert metrics(capsys.readouterr().out)["FailedRepairs"] == 0
@@ -377,8 +333,8 @@ def test_a_passing_failure_is_made_good_when_lambda_tries_again(
     world: World, change: dict[str, Any], action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    throttled = failing_once(lambda call: call.action == action, "Throttling", times=100)
-    with world.wire.with_faults(throttled), calls(world) as made, pytest.raises(TrivetError):
+    throttled = refusing(lambda call: call.action == action, "Throttling", times=100)
+    with world.wire.through(throttled), world.wire.recording() as made, pytest.raises(TrivetError):
         invoke("iam_change", change)
     assert [json.loads(entry["Detail"])["outcome"] for entry in told(made)] == ["failed"]
     assert metrics(capsys.readouterr().out)["FailedRepairs"] == 1
@@ -391,7 +347,7 @@ def test_a_lasting_failure_is_told_once_and_then_left_to_the_schedule(
     world: World, change: dict[str, Any]
 ) -> None:
     refused = refusing(lambda call: call.action == "DetachRolePolicy", "AccessDenied", "no")
-    with world.wire.with_faults(refused), calls(world) as made:
+    with world.wire.through(refused), world.wire.recording() as made:
         with pytest.raises(TrivetError):
             invoke("iam_change", change)
         invoke("iam_change", change)
@@ -404,10 +360,10 @@ def test_someone_elses_role_of_that_name_is_told_and_left_alone(world: World) ->
     target = Target(NAME, "notebook")
     named("role_deleted").make(target)
     target.iam.create_role(RoleName=target.role, AssumeRolePolicyDocument=json.dumps(OPEN_TRUST))
-    event = cloudtrail(world, "CreateRole", {"roleName": target.role})
+    event = cloudtrail(world.clock.now(), "CreateRole", {"roleName": target.role})
     before = resources()
 
-    with calls(world) as made, pytest.raises(TrivetError, match=target.role):
+    with world.wire.recording() as made, pytest.raises(TrivetError, match=target.role):
         invoke("iam_change", event)
 
     assert resources() == before
@@ -421,5 +377,5 @@ def test_every_role_and_policy_of_an_environment_is_recognised(world: World) -> 
     details += [{"policyArn": policy["Arn"]} for policy in made["Policies"]]
     assert len(details) == 5
     for parameters in details:
-        found = events.environment_concerned(templates.load(), {"requestParameters": parameters})
+        found = product.environment_concerned({"requestParameters": parameters})
         assert found == NAME

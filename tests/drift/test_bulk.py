@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from tests.conftest import NAME
-from tests.faults import answers
-from tests.faults.wire import Call, Deliver
-from tests.faults.world import World
+from tests.kit.drifts import CATALOGUE, Target
+from tests.kit.inventory import resources
+from tests.kit.names import NAME
+from tests.kit.pages import AwsPages
+from tests.kit.wire import Call, Deliver
+from tests.kit.world import World
 
-from .aws_pages import AwsPages
-from .drifts import CATALOGUE, Target
-from .support import calls, drift, only, provision, reads, requested_run, resources, writes
+from .support import drift, only, provision, reads, requested_run, writes
 
 BULK = {"GetAccountAuthorizationDetails", "ListRoles", "ListPolicies"}
 
@@ -28,7 +28,7 @@ def test_every_page_is_read_and_put_together(world: World, iam: Any) -> None:
     pages = AwsPages(size=4)
     pages.learn_ids(iam.list_policies(Scope="Local")["Policies"])
 
-    with world.wire.with_faults(pages), calls(world) as made:
+    with world.wire.through(pages), world.wire.recording() as made:
         assert requested_run(world)["in_sync"] == 3
     assert not writes(made)
     # 9 roles and 6 policies are 4 pages with an empty one before each but the first.
@@ -43,7 +43,7 @@ def test_every_page_is_read_and_put_together(world: World, iam: Any) -> None:
         if kind.in_bulk and kind.name not in ("role_deleted", "policy_deleted"):
             for role in kind.roles:
                 kind.on(names[2], role)
-    with world.wire.with_faults(pages):
+    with world.wire.through(pages):
         found = drift(world, names[2])["changes"]
         report = requested_run(world)
     assert only(report)["name"] == names[2]
@@ -59,7 +59,7 @@ def test_an_account_with_thousands_of_other_roles_is_read_all_the_same(world: Wo
     next(each for each in CATALOGUE if each.name == "tag_added").on(NAME, "notebook")
     pages = AwsPages(size=1_000, strangers=1_500)
 
-    with world.wire.with_faults(pages), calls(world) as made:
+    with world.wire.through(pages), world.wire.recording() as made:
         report = requested_run(world, {"apply": False})
 
     assert only(report)["name"] == NAME
@@ -86,9 +86,9 @@ def test_state_machines_are_read_at_the_rate_that_step_functions_allows(world: W
             tokens -= is_let_through
         if is_let_through:
             return deliver()
-        return answers.error(call.service, call.url, "ThrottlingException", "Rate exceeded")
+        return call.refused("ThrottlingException", "Rate exceeded")
 
-    with world.wire.with_faults(bucket):
+    with world.wire.through(bucket):
         report = requested_run(world)
 
     assert (report["in_sync"], report["not_reached"]) == (60, [])
@@ -116,7 +116,7 @@ def test_a_fleet_in_sync_costs_the_pages_and_a_look_at_each_state_machine(
     for number in range(size):
         provision(world, f"{NAME}-{number}")
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         report = requested_run(world)
 
     assert (report["checked"], report["in_sync"]) == (size, size)

@@ -5,21 +5,13 @@ from typing import Any, get_args
 
 import pytest
 
-from chalicelib.model import ChangeKind
-from tests.conftest import ACCOUNT, NAME
-from tests.faults.world import World
+from tests.kit.drifts import CATALOGUE, Drift, Target
+from tests.kit.inventory import resources
+from tests.kit.names import ACCOUNT, NAME, READ_ONLY
+from tests.kit.product import Kind as ChangeKind
+from tests.kit.world import World
 
-from .drifts import CATALOGUE, READ_ONLY, Drift, Target
-from .support import (
-    calls,
-    drift,
-    only,
-    provision,
-    requested_run,
-    resources,
-    scheduled_run,
-    writes,
-)
+from .support import drift, only, provision, requested_run, scheduled_run, writes
 
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
 
@@ -55,7 +47,7 @@ def test_each_kind_is_found_and_put_back_in_every_way(world: World, kind: Drift)
     drifted = resources()
     assert drifted != declared
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         found = drift(world, NAME)
         report = requested_run(world, {"apply": False})
     assert not writes(made)
@@ -191,7 +183,7 @@ def test_extras_that_are_only_reported_stay_and_the_rest_is_put_back(world: Worl
     with_extras = resources()
     assert with_extras != declared
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         report = requested_run(world)
     assert not writes(made)
     assert only(report)["outcome"] == "drifted"
@@ -223,7 +215,7 @@ def test_all_deleted_comes_back_with_new_ids_recorded(world: World, dynamodb: An
     after = _recorded_ids(dynamodb)
     assert after.keys() == before.keys()
     assert not set(after.values()) & set(before.values())
-    with calls(world) as made:
+    with world.wire.recording() as made:
         assert requested_run(world)["in_sync"] == 1
     assert not [call for call in made if call.action == "GetPolicy"]
 

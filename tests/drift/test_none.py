@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import documents
-from tests.conftest import ACCOUNT, NAME, ROOT
-from tests.faults.world import World
+from chalicelib.model import documents
+from tests.kit.drifts import Target
+from tests.kit.names import ACCOUNT, NAME, ROLES, ROOT
+from tests.kit.world import World
 
-from .drifts import ROLES, Target
-from .support import calls, drift, provision, requested_run, writes
+from .support import drift, provision, requested_run, writes
 
 LISTS = ("Action", "Resource", "Service")
 
@@ -108,7 +108,7 @@ def test_what_others_attach_our_policy_to_is_no_drift(world: World, iam: Any) ->
 
 def assert_in_sync(world: World) -> None:
     assert drift(world, NAME) == {"name": NAME, "in_sync": True, "changes": []}
-    with calls(world) as made:
+    with world.wire.recording() as made:
         report = requested_run(world)
     assert (report["checked"], report["in_sync"], report["environments"]) == (1, 1, [])
     assert not writes(made)

@@ -6,23 +6,17 @@ from typing import Any
 
 import pytest
 
-from chalicelib.errors import TrivetError
-from tests.conftest import NAME
-from tests.faults.faults import KillAt, Killed, refusing
-from tests.faults.wire import Call
-from tests.faults.world import World
+from tests.kit import product
+from tests.kit.drifts import Target
+from tests.kit.events import scheduled
+from tests.kit.faults import KillAt, Killed
+from tests.kit.http import invoke
+from tests.kit.names import NAME, OPEN
+from tests.kit.product import TrivetError
+from tests.kit.wire import Call, refusing
+from tests.kit.world import World
 
-from .drifts import OPEN, Target
-from .support import (
-    CLIENT,
-    invoke,
-    latest,
-    only,
-    provision,
-    requested_run,
-    scheduled_event,
-    scheduled_run,
-)
+from .support import latest, only, provision, requested_run, scheduled_run
 
 TABLE = "trivet-local"
 LARGEST_ITEM = 400_000
@@ -89,7 +83,7 @@ def test_a_half_written_report_is_never_given(world: World, row: int) -> None:
     world.clock.sleep(1)
 
     killed = KillAt(("PutItem", row), after=True)
-    with pytest.raises(Killed), world.wire.with_faults(killed):
+    with pytest.raises(Killed), world.wire.through(killed):
         world.request("POST", "/drift-runs")
     assert latest(world) == whole
 
@@ -114,7 +108,7 @@ def test_who_asked_gets_the_report_even_if_it_cannot_be_kept(
         PolicyDocument=json.dumps(OPEN),
     )
 
-    with world.wire.with_faults(refusing(keeping_a_report, "AccessDeniedException", "no")):
+    with world.wire.through(refusing(keeping_a_report, "AccessDeniedException", "no")):
         report = requested_run(world)
     assert only(report)["changes"][0]["actual"] == {"name": "theirs", "document": OPEN}
     assert world.request("GET", "/drift-runs/latest").status == 404
@@ -124,11 +118,11 @@ def test_who_asked_gets_the_report_even_if_it_cannot_be_kept(
 
 def test_the_schedule_fails_aloud_where_its_report_cannot_be_kept(world: World) -> None:
     refused = refusing(keeping_a_report, "AccessDeniedException", "no")
-    with world.wire.with_faults(refused), pytest.raises(TrivetError, match="keeping drift report"):
-        invoke("drift_run", scheduled_event())
+    with world.wire.through(refused), pytest.raises(TrivetError, match="keeping drift report"):
+        invoke("drift_run", scheduled())
 
 
 def test_the_scheduled_handler_is_invoked_as_eventbridge_does() -> None:
-    event = scheduled_event()
+    event = scheduled()
     assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
-    assert CLIENT._app.handler_map.keys() >= {"drift_run", "iam_change"}
+    assert product.app.handler_map.keys() >= {"drift_run", "iam_change"}

@@ -8,26 +8,15 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from moto.iam.models import iam_backends
 
-from tests.conftest import ACCOUNT, NAME
-from tests.faults import answers
-from tests.faults.faults import KillAt, Killed, refusing
-from tests.faults.wire import Call, Deliver
-from tests.faults.world import World
+from tests.kit.account import client
+from tests.kit.drifts import Target, named
+from tests.kit.faults import KillAt, Killed
+from tests.kit.inventory import resources
+from tests.kit.names import ACCOUNT, NAME, OPEN, OPEN_TRUST
+from tests.kit.wire import Call, Deliver, refusing
+from tests.kit.world import World
 
-from .drifts import OPEN, OPEN_TRUST, Target, named
-from .support import (
-    calls,
-    client,
-    drift,
-    failing_once,
-    latest,
-    only,
-    provision,
-    requested_run,
-    resources,
-    scheduled_run,
-    writes,
-)
+from .support import drift, latest, only, provision, requested_run, scheduled_run, writes
 
 S3 = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
 
@@ -44,7 +33,7 @@ S3 = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
 def test_a_body_that_is_wrong_is_refused_before_any_call(
     world: World, body: Any, status: int, fields: list[str] | None
 ) -> None:
-    with calls(world) as made:
+    with world.wire.recording() as made:
         answer = world.request("POST", "/drift-runs", body)
     assert answer.status == status
     if fields:
@@ -68,7 +57,7 @@ def test_the_report_says_what_was_done_to_whom(world: World) -> None:
     named("managed_policy_detached").on(names[3], "notebook")
     named("trust_opened").on(names[1], "lambda_trigger")
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         report = requested_run(world, {"apply": True})
 
     assert latest(world) == report
@@ -111,11 +100,11 @@ def test_calls_are_counted_as_they_were_sent_retries_included(world: World) -> N
     provision(world, NAME)
     named("managed_policy_detached").on(NAME, "notebook")
     throttled = [
-        failing_once(lambda call: call.action == "GetAccountAuthorizationDetails", "Throttling"),
-        failing_once(lambda call: call.action == "AttachRolePolicy", "Throttling", times=2),
+        refusing("GetAccountAuthorizationDetails", "Throttling", times=1),
+        refusing("AttachRolePolicy", "Throttling", times=2),
     ]
 
-    with world.wire.with_faults(*throttled), calls(world) as made:
+    with world.wire.through(*throttled), world.wire.recording() as made:
         counted = requested_run(world)["aws_calls"]
 
     assert counted["iam:GetAccountAuthorizationDetails"] == 2
@@ -146,7 +135,7 @@ def test_one_failing_environment_does_not_stop_the_others(world: World, code: st
         return call.action == "AttachRolePolicy" and names[1] in call.parameters["RoleName"]
 
     message = "User: x is not authorized to perform: iam:{action} on resource: y"
-    with world.wire.with_faults(refusing(theirs, code, message)):
+    with world.wire.through(refusing(theirs, code, message)):
         report = requested_run(world)
 
     assert (report["drifted"], report["repaired"], report["failed"]) == (3, 2, 1)
@@ -170,9 +159,9 @@ def test_what_nobody_expected_of_one_environment_does_not_stop_the_others(world:
         if call.action != "DescribeStateMachine" or f"{NAME}-0" not in str(call.parameters):
             return answer
         body = json.loads(answer.content) | {"definition": "{"}
-        return answers.raw(call.url, 200, "application/x-amz-json-1.0", json.dumps(body))
+        return call.answered(body)
 
-    with world.wire.with_faults(broken):
+    with world.wire.through(broken):
         report = requested_run(world)
     assert [each["outcome"] for each in report["environments"]] == ["failed", "repaired"]
     assert report["id"] in report["environments"][0]["error"]
@@ -190,7 +179,7 @@ def test_a_role_made_anew_by_someone_else_is_a_conflict_and_left_alone(
     named("tag_added").on(f"{NAME}-other", "notebook")
     before = resources()
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         report = requested_run(world)
 
     theirs, other = report["environments"]
@@ -223,15 +212,15 @@ def test_a_policy_made_anew_by_someone_else_is_a_conflict_and_left_alone(
 def test_a_policy_whose_id_went_unrecorded_is_ours_by_its_tags(world: World) -> None:
     provision(world, f"{NAME}-whole")
     policy = f"{NAME}-LambdaTriggerStepFuncRole"
-    with pytest.raises(Killed), world.wire.with_faults(KillAt((f"CreatePolicy {policy}", 1), True)):
-        world.provision()
+    with pytest.raises(Killed), world.wire.through(KillAt((f"CreatePolicy {policy}", 1), True)):
+        world.ask_for()
     world.clock.sleep(60)
 
     finding = only(requested_run(world))
 
     assert (finding["name"], finding["outcome"]) == (NAME, "repaired")
     assert drift(world, NAME)["in_sync"]
-    with calls(world) as made:
+    with world.wire.recording() as made:
         assert requested_run(world)["in_sync"] == 2
     assert not [call for call in made if call.action == "GetPolicy"]
 
@@ -271,7 +260,7 @@ def test_an_aws_managed_policy_that_is_no_more_is_reported_as_such(world: World)
             client("iam").detach_role_policy(RoleName=role, PolicyArn=S3)
     del iam_backends[ACCOUNT]["aws"].managed_policies[S3]
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         planned = requested_run(world, {"apply": False})
     for each in planned["environments"]:
         assert each["outcome"] == "drifted"
@@ -300,7 +289,7 @@ def test_the_smoke_test_of_a_repaired_environment_runs_again(world: World, state
 def test_an_unfinished_smoke_test_is_carried_on_unless_nothing_is_to_be_applied(
     world: World, dynamodb: Any
 ) -> None:
-    world.provision()
+    world.ask_for()
     world.clock.sleep(5)
     assert requested_run(world, {"apply": False})["in_sync"] == 1
     assert _smoke_test(dynamodb) == "running"
@@ -324,7 +313,7 @@ def test_a_state_machine_that_cannot_be_made_yet_is_not_called_repaired(world: W
 
     message = "... is not authorized to assume the provided role."
     refused = refusing(too_early, "AccessDeniedException", message)
-    with world.wire.with_faults(refused):
+    with world.wire.through(refused):
         finding = only(requested_run(world))
     assert finding["outcome"] == "drifted"
     assert "cannot assume" in finding["error"]

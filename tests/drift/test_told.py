@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import NAME
-from tests.faults.faults import refusing
-from tests.faults.wire import Call
-from tests.faults.world import World
+from tests.kit.drifts import named
+from tests.kit.inventory import resources
+from tests.kit.names import NAME
+from tests.kit.wire import Call, refusing
+from tests.kit.world import World
 
-from .drifts import named
-from .support import calls, only, provision, requested_run, resources, scheduled_run
+from .support import only, provision, requested_run, scheduled_run
 
 
 def told(made: Sequence[Call]) -> list[Any]:
@@ -43,7 +43,7 @@ def test_each_environment_not_in_sync_is_told_without_documents(world: World) ->
     named("inline_policy_added").on(f"{NAME}-a", "notebook")
     named("trust_opened").on(f"{NAME}-b", "lambda_trigger")
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         report = requested_run(world)
 
     entries = told(made)
@@ -65,7 +65,7 @@ def test_each_environment_not_in_sync_is_told_without_documents(world: World) ->
         for each in report["environments"]
     ]
     assert report["aws_calls"]["events:PutEvents"] == 1
-    with calls(world) as made:
+    with world.wire.recording() as made:
         requested_run(world)
     assert not told(made)
 
@@ -75,7 +75,7 @@ def test_a_failed_repair_is_told_with_its_reason(world: World) -> None:
     named("tag_added").on(NAME, "notebook")
     refused = refusing(lambda call: call.action == "UntagRole", "AccessDenied", "no")
 
-    with world.wire.with_faults(refused), calls(world) as made:
+    with world.wire.through(refused), world.wire.recording() as made:
         report = scheduled_run(world)
 
     [entry] = told(made)
@@ -88,7 +88,7 @@ def test_events_go_ten_at_a_time(world: World) -> None:
         provision(world, f"{NAME}-{number}")
         named("tag_added").on(f"{NAME}-{number}", "notebook")
 
-    with calls(world) as made:
+    with world.wire.recording() as made:
         requested_run(world, {"apply": False})
 
     sent = [call.parameters["Entries"] for call in made if call.action == "PutEvents"]
@@ -108,7 +108,7 @@ def test_an_event_that_is_not_delivered_stops_nothing(
     named("tag_added").on(NAME, "notebook")
     capsys.readouterr()
 
-    with world.wire.with_faults(refusing(lambda call: call.action == "PutEvents", code, "no")):
+    with world.wire.through(refusing(lambda call: call.action == "PutEvents", code, "no")):
         assert only(requested_run(world))["outcome"] == "repaired"
 
     assert resources() == declared
@@ -127,7 +127,7 @@ def test_metrics_say_how_many_drifted_and_failed(
     capsys.readouterr()
 
     refused = refusing(lambda call: call.action == "UntagRole", "AccessDenied", "no")
-    with world.wire.with_faults(refused):
+    with world.wire.through(refused):
         start(world)
     found = metrics(capsys.readouterr().out)
     assert (found["DriftedEnvironments"], found["RepairedEnvironments"]) == (2, 1)

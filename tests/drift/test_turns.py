@@ -7,29 +7,22 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from tests.conftest import NAME, Answer
-from tests.faults.faults import KillAt, Killed, refusing
-from tests.faults.wire import Call, Deliver, Fault
-from tests.faults.world import World
+from tests.kit.checks import Answer
+from tests.kit.drifts import named
+from tests.kit.events import scheduled
+from tests.kit.faults import KillAt, Killed
+from tests.kit.http import invoke
+from tests.kit.inventory import resources
+from tests.kit.names import NAME
+from tests.kit.wire import Call, Deliver, Layer, refusing
+from tests.kit.world import World
 
-from .drifts import named
-from .support import (
-    calls,
-    drift,
-    invoke,
-    only,
-    provision,
-    requested_run,
-    resources,
-    scheduled_event,
-    scheduled_run,
-    writes,
-)
+from .support import drift, only, provision, requested_run, scheduled_run, writes
 
 BULK = "GetAccountAuthorizationDetails"
 
 
-def meanwhile(action: str, do: Callable[[], None]) -> Fault:
+def meanwhile(action: str, do: Callable[[], None]) -> Layer:
     """Return a fault that does something else, once, after the first call of this name."""
     turns = iter([do])
 
@@ -49,7 +42,7 @@ def test_the_second_of_two_runs_is_refused_until_the_first_has_ended(world: Worl
     provision(world, NAME)
     refused: list[Answer] = []
 
-    with world.wire.with_faults(
+    with world.wire.through(
         meanwhile(BULK, lambda: refused.append(world.request("POST", "/drift-runs")))
     ):
         requested_run(world)
@@ -66,9 +59,9 @@ def test_the_schedule_skips_its_turn_and_logs_it(
     provision(world, NAME)
 
     def on_schedule() -> None:
-        invoke("drift_run", scheduled_event())
+        invoke("drift_run", scheduled())
 
-    with calls(world) as made, world.wire.with_faults(meanwhile(BULK, on_schedule)):
+    with world.wire.recording() as made, world.wire.through(meanwhile(BULK, on_schedule)):
         report = requested_run(world)
 
     skipped = [call for call in made if call.operation != report["id"]]
@@ -83,7 +76,7 @@ def test_the_lease_of_a_run_that_died_runs_out(world: World) -> None:
     named("tag_added").on(NAME, "notebook")
     with (
         pytest.raises(Killed),
-        world.wire.with_faults(KillAt((f"{BULK} Role LocalManagedPolicy", 1), after=True)),
+        world.wire.through(KillAt((f"{BULK} Role LocalManagedPolicy", 1), after=True)),
     ):
         world.request("POST", "/drift-runs")
 
@@ -100,7 +93,7 @@ def test_an_environment_that_another_call_holds_is_left_to_it(world: World, appl
     named("trust_opened").on(NAME, "notebook")
     named("tag_added").on(NAME, "notebook")
     first_write = (f"UntagRole {NAME}-SageMaker", 1)
-    with pytest.raises(Killed), world.wire.with_faults(KillAt(first_write, after=False)):
+    with pytest.raises(Killed), world.wire.through(KillAt(first_write, after=False)):
         world.request("POST", f"/environments/{NAME}/reapply")
     drifted = resources()
 
@@ -130,7 +123,7 @@ def test_an_environment_that_changed_since_it_was_read_is_left_to_the_next_run(
         answer = world.request("PUT", f"/environments/{NAME}", {"tags": {"team": "new"}, "wait": 0})
         assert answer.status == 200
 
-    with world.wire.with_faults(meanwhile(BULK, put)):
+    with world.wire.through(meanwhile(BULK, put)):
         finding = only(requested_run(world))
     assert finding["outcome"] == "drifted"
     assert "Another call" in finding["error"]
@@ -149,7 +142,7 @@ def test_an_environment_deleted_meanwhile_is_not_in_the_report(world: World, app
     def delete() -> None:
         assert world.request("DELETE", f"/environments/{NAME}").status == 200
 
-    with world.wire.with_faults(meanwhile("Query", delete)):
+    with world.wire.through(meanwhile("Query", delete)):
         report = requested_run(world, {"apply": apply})
 
     assert (report["checked"], report["in_sync"], report["environments"]) == (1, 1, [])
@@ -167,7 +160,7 @@ def fleet(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def slow_to_untag(world: World) -> Fault:
+def slow_to_untag(world: World) -> Layer:
     """Return a fault that makes each environment's repair take six seconds."""
 
     def slow(call: Call, deliver: Deliver) -> AWSResponse:
@@ -186,7 +179,7 @@ def repaired(report: Any) -> list[str]:
 def test_a_run_ends_in_good_time_and_the_next_starts_where_it_ended(
     world: World, fleet: list[str]
 ) -> None:
-    with world.wire.with_faults(slow_to_untag(world)):
+    with world.wire.through(slow_to_untag(world)):
         started = world.clock.now()
         first = requested_run(world)
         assert world.clock.now() - started < 29
@@ -209,14 +202,14 @@ def test_a_run_ends_in_good_time_and_the_next_starts_where_it_ended(
 
 
 def test_the_schedule_ends_in_good_time_too(world: World, fleet: list[str]) -> None:
-    with world.wire.with_faults(slow_to_untag(world)):
+    with world.wire.through(slow_to_untag(world)):
         report = scheduled_run(world, seconds=40)
     assert repaired(report) == fleet[:3]
     assert report["not_reached"] == fleet[3:]
 
 
 def test_the_next_run_starts_after_a_name_that_is_gone(world: World, fleet: list[str]) -> None:
-    with world.wire.with_faults(slow_to_untag(world)):
+    with world.wire.through(slow_to_untag(world)):
         assert requested_run(world)["not_reached"][0] == fleet[3]
         assert world.request("DELETE", f"/environments/{fleet[3]}").status == 200
         named("tag_added").on(fleet[0], "notebook")
@@ -226,13 +219,13 @@ def test_the_next_run_starts_after_a_name_that_is_gone(world: World, fleet: list
 def test_a_run_that_could_not_read_the_account_does_not_lose_its_place(
     world: World, fleet: list[str]
 ) -> None:
-    with world.wire.with_faults(slow_to_untag(world)):
+    with world.wire.through(slow_to_untag(world)):
         assert requested_run(world)["not_reached"][0] == fleet[3]
 
         def bulk(call: Call) -> bool:
             return call.action == BULK
 
-        with world.wire.with_faults(refusing(bulk, "AccessDenied", "no")):
+        with world.wire.through(refusing(bulk, "AccessDenied", "no")):
             assert world.request("POST", "/drift-runs").status == 502
         named("tag_added").on(fleet[0], "notebook")
         assert requested_run(world)["not_reached"] == fleet[:3]
@@ -247,7 +240,7 @@ def test_time_that_runs_out_while_reading_is_no_failure_of_any_environment(
             world.clock.sleep(25)
         return answer
 
-    with world.wire.with_faults(slow), calls(world) as made:
+    with world.wire.through(slow), world.wire.recording() as made:
         report = requested_run(world)
     assert (report["checked"], report["failed"], report["not_reached"]) == (0, 0, fleet)
     assert not writes(made)
@@ -265,7 +258,7 @@ def test_what_is_not_repaired_in_time_is_reported_and_completed_by_the_next_run(
             world.clock.sleep(4)
         return deliver()
 
-    with world.wire.with_faults(slow):
+    with world.wire.through(slow):
         report = requested_run(world)
     assert [(each["name"], each["outcome"]) for each in report["environments"]] == [
         (fleet[0], "failed")
@@ -282,7 +275,7 @@ def test_what_is_not_repaired_in_time_is_reported_and_completed_by_the_next_run(
 
 
 def test_a_run_that_only_looks_holds_no_environment(world: World, fleet: list[str]) -> None:
-    with calls(world) as made:
+    with world.wire.recording() as made:
         assert requested_run(world, {"apply": False})["drifted"] == 6
     assert not writes(made)
     rows = [call.parameters["Item"] for call in made if call.action == "PutItem"]
@@ -292,7 +285,7 @@ def test_a_run_that_only_looks_holds_no_environment(world: World, fleet: list[st
 def test_what_was_half_deleted_is_not_made_anew(world: World) -> None:
     provision(world, NAME)
     first_role = (f"DeleteRole {NAME}-SageMaker", 1)
-    with pytest.raises(Killed), world.wire.with_faults(KillAt(first_role, after=True)):
+    with pytest.raises(Killed), world.wire.through(KillAt(first_role, after=True)):
         world.request("DELETE", f"/environments/{NAME}")
     world.clock.sleep(60)
     left = resources()
@@ -309,7 +302,7 @@ def test_what_was_half_deleted_comes_back_when_asked_for(world: World) -> None:
     provision(world, NAME)
     whole = resources()
     first_role = (f"DeleteRole {NAME}-SageMaker", 1)
-    with pytest.raises(Killed), world.wire.with_faults(KillAt(first_role, after=True)):
+    with pytest.raises(Killed), world.wire.through(KillAt(first_role, after=True)):
         world.request("DELETE", f"/environments/{NAME}")
     world.clock.sleep(60)
 

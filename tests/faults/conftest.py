@@ -7,20 +7,10 @@ from typing import Any
 
 import pytest
 
-from . import world as worlds
-from .world import World
-
 Scenario = Callable[..., AbstractContextManager[None]]
 
 _RUN: Counter[str] = Counter()
 _PASSED: Counter[str] = Counter()
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """An empty account behind a wire without faults."""
-    with worlds.fresh() as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 import pytest
 
-from . import holdings
+from tests.kit import inventory
+from tests.kit.faults import KillAt, Killed
+from tests.kit.situations import CONFLICT, INVALID, POST, SITUATIONS, Situation
+from tests.kit.world import fresh
+
 from .conftest import Scenario
-from .faults import KillAt, Killed
-from .situations import CONFLICT, INVALID, POST, SITUATIONS, Situation
-from .world import fresh
 
 _PARTS = 4
 """Parts that a sweep is done in, each a test, so that they run side by side."""
@@ -25,14 +26,14 @@ def _killed(situation: Situation, point: Point) -> None:
     undisturbed = situation.undisturbed()
     with fresh() as world:
         situation.prepare(world)
-        world.wire.faults.insert(0, KillAt(*point))
+        world.wire.layers.insert(0, KillAt(*point))
         with pytest.raises(Killed):
             situation.request(world)
         answers = situation.settle(world)
         assert len(answers) <= 2, f"Retry-After was not long enough: {answers}"
         world.finish()
-        assert holdings.everything() == undisturbed.state
-        assert holdings.executions() >= undisturbed.executions, "the smoke test was not run"
+        assert inventory.everything() == undisturbed.state
+        assert inventory.executions() >= undisturbed.executions, "the smoke test was not run"
 
 
 @pytest.mark.parametrize("part", range(_PARTS))

@@ -5,14 +5,13 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from chalicelib.smoke_test import GIVE_UP_AFTER
-from tests.conftest import Answer
-
-from . import holdings
-from .faults import SlowToAppear, not_assumable
-from .situations import ENVIRONMENT, POST_AND_WAIT
-from .wire import Call, Deliver
-from .world import World, check_claim
+from tests.kit import checks, inventory
+from tests.kit.checks import Answer
+from tests.kit.hostile import SlowToAppear, not_assumable
+from tests.kit.product import GIVE_UP_AFTER
+from tests.kit.situations import ENVIRONMENT, POST_AND_WAIT
+from tests.kit.wire import Call, Deliver
+from tests.kit.world import World
 
 
 @pytest.fixture
@@ -30,29 +29,29 @@ def test_a_role_seen_within_the_wait_makes_no_difference(
     undisturbed: dict[str, Any], world: World, seconds: int
 ) -> None:
     late = SlowToAppear(world.clock, iam=2, states=seconds)
-    with world.wire.with_faults(late):
-        answer = world.provision(wait=20)
+    with world.wire.through(late):
+        answer = world.ask_for(wait=20)
     assert (answer.status, answer.body["status"]) == (201, "ready")
     assert answer.body["smoke_test"]["status"] == "succeeded"
     assert late.refusals["IAM"]
     assert bool(late.refusals["SFN"]) == bool(seconds)
-    assert holdings.everything() == undisturbed
+    assert inventory.everything() == undisturbed
 
 
 def test_a_role_seen_after_a_minute_is_carried_on(
     undisturbed: dict[str, Any], world: World
 ) -> None:
-    with world.wire.with_faults(SlowToAppear(world.clock, iam=2, states=60)):
-        answer = world.provision(wait=20)
+    with world.wire.through(SlowToAppear(world.clock, iam=2, states=60)):
+        answer = world.ask_for(wait=20)
         assert (answer.status, answer.body["status"]) == (201, "incomplete")
         assert answer.body["smoke_test"]["status"] == "pending"
         assert _look(world).body["smoke_test"]["status"] == "pending"
         world.clock.sleep(60)
         answer = _look(world)
-        check_claim(answer, undisturbed)
+        checks.is_true(answer, undisturbed)
         assert answer.body["status"] == "ready"
     world.finish()
-    assert holdings.everything() == undisturbed
+    assert inventory.everything() == undisturbed
 
 
 def _never_assumable(call: Call, deliver: Deliver) -> AWSResponse:
@@ -71,8 +70,8 @@ def _never_assumable(call: Call, deliver: Deliver) -> AWSResponse:
 def test_a_role_that_never_is_assumable_fails_the_smoke_test(
     world: World, method: str, path: str
 ) -> None:
-    with world.wire.with_faults(_never_assumable):
-        answer = world.provision(wait=20)
+    with world.wire.through(_never_assumable):
+        answer = world.ask_for(wait=20)
         assert answer.body["smoke_test"]["status"] == "pending"
         for _ in range(2):
             world.clock.sleep(GIVE_UP_AFTER / 2 + 1)

@@ -5,13 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import NAME
-
-from . import holdings
-from .faults import Meddler, refusing
-from .situations import (
-    ANYONE,
-    ANYTHING,
+from tests.kit import inventory
+from tests.kit.account import client
+from tests.kit.faults import Meddler
+from tests.kit.names import NAME, OPEN, OPEN_TRUST
+from tests.kit.situations import (
     DELETE,
     ENVIRONMENT,
     NOTEBOOK,
@@ -20,10 +18,9 @@ from .situations import (
     TRIGGER,
     WORKFLOW_POLICY,
     Situation,
-    behind,
 )
-from .wire import Call
-from .world import fresh
+from tests.kit.wire import Call, refusing
+from tests.kit.world import fresh
 
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
@@ -36,11 +33,11 @@ def _at(action: str, name: str) -> Callable[[Call], bool]:
 
 
 def _make_role(name: str) -> None:
-    behind("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ANYONE))
+    client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(OPEN_TRUST))
 
 
 def _delete_role(name: str) -> None:
-    iam = behind("iam")
+    iam = client("iam")
     for each in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
         iam.detach_role_policy(RoleName=name, PolicyArn=each["PolicyArn"])
     for each in iam.list_role_policies(RoleName=name)["PolicyNames"]:
@@ -52,21 +49,21 @@ def test_a_role_that_somebody_makes_first_is_left_alone() -> None:
     undisturbed = POST.undisturbed()
     with fresh() as world:
         theirs = Meddler(_at("CreateRole", TRIGGER), lambda: _make_role(TRIGGER))
-        with world.wire.with_faults(theirs):
-            answer = world.provision()
+        with world.wire.through(theirs):
+            answer = world.ask_for()
         assert answer.status == 409
         assert f"role/{TRIGGER}: it exists without Trivet's tags" in answer.body["detail"]
         assert "was changed only in part" in answer.body["detail"]
-        held = holdings.everything()
+        held = inventory.everything()
         assert held["roles"][TRIGGER]["attached"] == []
         assert held["environments"][NAME]["status"] == "incomplete"
-        assert world.provision().status == 409
+        assert world.ask_for().status == 409
         assert world.request("DELETE", ENVIRONMENT).status == 200
-        assert list(holdings.everything()["roles"]) == [TRIGGER]
+        assert list(inventory.everything()["roles"]) == [TRIGGER]
         _delete_role(TRIGGER)
-        assert world.provision().status == 201
+        assert world.ask_for().status == 201
         world.finish()
-        assert holdings.everything() == undisturbed.state
+        assert inventory.everything() == undisturbed.state
 
 
 @pytest.mark.parametrize(
@@ -87,20 +84,20 @@ def test_a_role_that_somebody_makes_first_is_left_alone() -> None:
         pytest.param(
             REAPPLY,
             _at("CreatePolicyVersion", WORKFLOW_POLICY),
-            lambda: behind("iam").delete_policy_version(PolicyArn=WORKFLOW_POLICY, VersionId="v1"),
+            lambda: client("iam").delete_policy_version(PolicyArn=WORKFLOW_POLICY, VersionId="v1"),
             id="a version deleted before it is pruned",
         ),
         pytest.param(
             DELETE,
             _at("DeleteRole", NOTEBOOK),
-            lambda: behind("iam").attach_role_policy(RoleName=NOTEBOOK, PolicyArn=READ_ONLY),
+            lambda: client("iam").attach_role_policy(RoleName=NOTEBOOK, PolicyArn=READ_ONLY),
             id="a policy attached while the role is deleted",
         ),
         pytest.param(
             DELETE,
             _at("DeletePolicy", WORKFLOW_POLICY),
-            lambda: behind("iam").create_policy_version(
-                PolicyArn=WORKFLOW_POLICY, PolicyDocument=json.dumps(ANYTHING)
+            lambda: client("iam").create_policy_version(
+                PolicyArn=WORKFLOW_POLICY, PolicyDocument=json.dumps(OPEN)
             ),
             id="a version made while the policy is deleted",
         ),
@@ -119,13 +116,13 @@ def test_meddling_makes_no_difference_in_the_end(
     with fresh() as world:
         situation.prepare(world)
         meddler = Meddler(before, act)
-        with world.wire.with_faults(meddler):
+        with world.wire.through(meddler):
             answers = situation.settle(world)
         assert meddler.acted
         if situation is DELETE:
             assert len(answers) == 1, "a removal is begun anew at once"
         world.finish()
-        assert holdings.everything() == undisturbed.state
+        assert inventory.everything() == undisturbed.state
 
 
 @pytest.mark.parametrize("named", [NOTEBOOK, WORKFLOW_POLICY], ids=["role", "policy"])
@@ -137,8 +134,8 @@ def test_a_name_taken_in_another_case_is_a_conflict(named: str) -> None:
 
     with fresh() as world:
         taken = refusing(creating, "EntityAlreadyExists", f"{name.upper()} already exists.")
-        with world.wire.with_faults(taken):
-            answer = world.provision()
+        with world.wire.through(taken):
+            answer = world.ask_for()
         assert answer.status == 409
         assert "may differ in case" in answer.body["detail"]
-        assert world.provision().status == 200
+        assert world.ask_for().status == 200

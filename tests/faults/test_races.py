@@ -7,13 +7,14 @@ from functools import partial
 
 import pytest
 
-from chalicelib import telemetry
-from tests.conftest import NAME, Answer
-
-from . import holdings
-from .faults import Gate, OneChangeAtATime
-from .situations import DELETE, DRIFT_RUN, ENVIRONMENT, POST
-from .world import World, fresh
+from tests.kit import inventory
+from tests.kit.checks import Answer
+from tests.kit.faults import Gate
+from tests.kit.hostile import OneChangeAtATime
+from tests.kit.names import NAME
+from tests.kit.product import telemetry
+from tests.kit.situations import DELETE, DRIFT_RUN, ENVIRONMENT, POST
+from tests.kit.world import World, fresh
 
 MANY_AT_ONCE = 20
 
@@ -23,21 +24,21 @@ def _busy(answer: Answer) -> bool:
 
 
 def _post(world: World, name: str = NAME) -> Answer:
-    return world.provision(name=name)
+    return world.ask_for(name=name)
 
 
 def test_of_equal_requests_at_once_one_makes_the_environment() -> None:
     undisturbed = POST.undisturbed()
     with fresh() as world:
         one_at_a_time = OneChangeAtATime()
-        with world.wire.with_faults(one_at_a_time):
+        with world.wire.through(one_at_a_time):
             answers = world.at_once(*[partial(_post, world)] * MANY_AT_ONCE)
         assert [answer.status for answer in answers].count(201) == 1
         assert all(answer.status in (200, 201) or _busy(answer) for answer in answers)
         assert one_at_a_time.overlaps == []
-        assert holdings.executions() == 1
+        assert inventory.executions() == 1
         world.finish()
-        assert holdings.everything() == undisturbed.state
+        assert inventory.everything() == undisturbed.state
 
 
 def test_different_requests_at_once_do_not_disturb_each_other() -> None:
@@ -48,7 +49,7 @@ def test_different_requests_at_once_do_not_disturb_each_other() -> None:
         for name in names:
             assert world.finish(name)["smoke_test"]["status"] == "succeeded"
             assert world.request("GET", f"/environments/{name}/drift").body["in_sync"]
-        held = holdings.everything()
+        held = inventory.everything()
         assert len(held["roles"]) == 3 * MANY_AT_ONCE
         assert len(held["policies"]) == 2 * MANY_AT_ONCE
         assert held["leases"] == []
@@ -58,7 +59,7 @@ def test_provisioning_racing_deletion_racing_a_drift_run() -> None:
     undisturbed, empty = POST.undisturbed(), DELETE.undisturbed()
     with fresh() as world:
         one_at_a_time = OneChangeAtATime()
-        with world.wire.with_faults(one_at_a_time):
+        with world.wire.through(one_at_a_time):
             for _ in range(5):
                 posted, deleted, again, run, other_run = world.at_once(
                     partial(_post, world),
@@ -75,9 +76,9 @@ def test_provisioning_racing_deletion_racing_a_drift_run() -> None:
         assert one_at_a_time.overlaps == []
         world.settle(partial(_post, world))
         world.finish()
-        assert holdings.everything() == undisturbed.state
+        assert inventory.everything() == undisturbed.state
         DELETE.settle(world)
-        assert holdings.everything() == empty.state
+        assert inventory.everything() == empty.state
 
 
 def test_the_lease_of_another_call_says_how_long_to_wait(world: World) -> None:
@@ -85,13 +86,13 @@ def test_the_lease_of_another_call_says_how_long_to_wait(world: World) -> None:
 
     def second() -> Answer:
         gate.wait()
-        answers = [world.provision(), world.request("DELETE", ENVIRONMENT)]
+        answers = [world.ask_for(), world.request("DELETE", ENVIRONMENT)]
         answers += [world.request("POST", f"{ENVIRONMENT}/reapply")]
         gate.open()
         assert all(_busy(answer) for answer in answers), answers
         return answers[0]
 
-    with world.wire.with_faults(gate):
+    with world.wire.through(gate):
         first, refused = world.at_once(partial(_post, world), second)
     assert first.status == 201
     assert 0 < int(refused.headers["retry-after"]) <= 29
@@ -107,7 +108,7 @@ def test_of_two_drift_runs_the_second_is_told_so(world: World) -> None:
         gate.open()
         return answer
 
-    with world.wire.with_faults(gate):
+    with world.wire.through(gate):
         first, refused = world.at_once(partial(DRIFT_RUN.request, world), second)
     assert first.status == 200
     assert _busy(refused)

@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from . import holdings
-from .conftest import Scenario
-from .faults import refusing
-from .situations import (
+from tests.kit import inventory
+from tests.kit.situations import (
     DELETE,
     DRIFT_RUN,
     ENVIRONMENT,
@@ -20,8 +18,10 @@ from .situations import (
     Situation,
     Undisturbed,
 )
-from .wire import Call
-from .world import World, fresh
+from tests.kit.wire import Call, refusing
+from tests.kit.world import World, fresh
+
+from .conftest import Scenario
 
 _PREFIXES = {
     "IAM": "iam",
@@ -45,7 +45,7 @@ def _denied(situation: Situation, action: str) -> None:
     with fresh() as world:
         situation.prepare(world)
         fault = refusing(lambda call: call.action == action, code, f"{denied}{named} on resource")
-        with world.wire.with_faults(fault):
+        with world.wire.through(fault):
             answer = situation.request(world)
         if answer.status == 200 and situation is DRIFT_RUN:
             said = [each["error"] for each in answer.body["environments"]]
@@ -55,7 +55,7 @@ def _denied(situation: Situation, action: str) -> None:
             assert named in answer.body["detail"], answer
         situation.settle(world)
         world.finish()
-        assert holdings.everything() == situation.undisturbed().state
+        assert inventory.everything() == situation.undisturbed().state
 
 
 @pytest.mark.parametrize("situation", [POST], ids=lambda each: each.name)
@@ -91,24 +91,24 @@ def test_a_quota_is_named_with_what_is_left_to_do(
     undisturbed: Undisturbed, world: World, action: str
 ) -> None:
     code = "LimitExceeded" if action != "CreateStateMachine" else "StateMachineLimitExceeded"
-    with world.wire.with_faults(refusing(_is(action), code, QUOTAS[action])):
-        answer = world.provision()
+    with world.wire.through(refusing(_is(action), code, QUOTAS[action])):
+        answer = world.ask_for()
     assert answer.status == 409
     assert answer.body["type"] == "urn:trivet:problem:quota-reached"
     assert QUOTAS[action] in answer.body["detail"]
     assert "Left to do: " in answer.body["detail"]
     assert world.request("GET", ENVIRONMENT).body["status"] == "incomplete"
-    assert holdings.everything()["leases"] == []
-    assert world.provision().status == 200
+    assert inventory.everything()["leases"] == []
+    assert world.ask_for().status == 200
     world.finish()
-    assert holdings.everything() == undisturbed.state
+    assert inventory.everything() == undisturbed.state
 
 
 def test_versions_at_their_quota_are_pruned_by_one(world: World) -> None:
     """The quota of versions alone is Trivet's to make room in."""
     REAPPLY.prepare(world)
     REAPPLY.settle(world)
-    assert holdings.everything()["policies"][WORKFLOW_POLICY]["versions"] == 5
+    assert inventory.everything()["policies"][WORKFLOW_POLICY]["versions"] == 5
 
 
 def test_versions_at_their_quota_that_cannot_be_pruned(undisturbed: Undisturbed) -> None:
@@ -116,7 +116,7 @@ def test_versions_at_their_quota_that_cannot_be_pruned(undisturbed: Undisturbed)
         REAPPLY.prepare(world)
         message = "Cannot exceed quota for PolicyVersionsPerPolicy: 5"
         full = refusing(_is("CreatePolicyVersion"), "LimitExceeded", message)
-        with world.wire.with_faults(full):
+        with world.wire.through(full):
             answer = REAPPLY.request(world)
         assert answer.status == 409
         assert message in answer.body["detail"]
@@ -128,13 +128,13 @@ def test_a_document_that_iam_does_not_accept(
     undisturbed: Undisturbed, world: World, action: str
 ) -> None:
     malformed = refusing(_is(action), "MalformedPolicyDocument", "Syntax errors in policy.")
-    with world.wire.with_faults(malformed):
-        answer = world.provision()
+    with world.wire.through(malformed):
+        answer = world.ask_for()
     assert answer.status == 502
     assert "MalformedPolicyDocument: Syntax errors in policy." in answer.body["detail"]
-    assert world.provision().status == 200
+    assert world.ask_for().status == 200
     world.finish()
-    assert holdings.everything() == undisturbed.state
+    assert inventory.everything() == undisturbed.state
 
 
 def _is(action: str) -> Callable[[Call], bool]:

@@ -4,10 +4,11 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 
-from . import answers, holdings
-from .conftest import Scenario
-from .faults import FAILURES, THROTTLES, Latency, concurrent_modification
-from .situations import (
+from tests.kit import inventory
+from tests.kit.answers import FAILURES, THROTTLES
+from tests.kit.faults import Latency
+from tests.kit.hostile import concurrent_modification
+from tests.kit.situations import (
     DELETE,
     DRIFT_RUN,
     POST,
@@ -17,8 +18,10 @@ from .situations import (
     WORKFLOW_POLICY,
     Situation,
 )
-from .wire import Call, Deliver, Fault
-from .world import World, fresh
+from tests.kit.wire import Call, Deliver, Layer
+from tests.kit.world import World, fresh
+
+from .conftest import Scenario
 
 TRIES = {"throttled": 5, "failing": 5, "silent": 5, "concurrent": 11}
 """How often one call may be sent in each kind of trouble."""
@@ -39,7 +42,7 @@ class _Always:
         if self._kind == "concurrent":
             return concurrent_modification(call)
         code = THROTTLES[call.service][0] if self._kind == "throttled" else FAILURES[call.service]
-        return answers.error(call.service, call.url, code, "Not now.")
+        return call.refused(code, "Not now.")
 
 
 def _tried(situation: Situation, action: str, kind: str) -> None:
@@ -48,14 +51,14 @@ def _tried(situation: Situation, action: str, kind: str) -> None:
     with fresh() as world:
         situation.prepare(world)
         mark, began = len(world.wire.calls), world.clock.now()
-        with world.wire.with_faults(_Always(action, kind)):
+        with world.wire.through(_Always(action, kind)):
             situation.request(world)
         assert world.clock.now() < began + 29
         most = max(call.occurrence for call in world.wire.calls[mark:] if call.action == action)
         assert most <= TRIES[kind], f"{action} was sent {most} times"
         situation.settle(world)
         world.finish()
-        assert holdings.everything() == undisturbed.state
+        assert inventory.everything() == undisturbed.state
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_any_call_is_tried_so_often_and_no_more(situation: Situation, scenario: 
                     _tried(situation, action, kind)
 
 
-def _unheard(action: str) -> Fault:
+def _unheard(action: str) -> Layer:
     """Return a fault by which the first good answer to an action is lost."""
     lost: list[Call] = []
 
@@ -101,21 +104,21 @@ def _unheard(action: str) -> Fault:
 
 def test_an_unheard_start_starts_no_second_execution(world: World) -> None:
     # By the time that it is sent again, the execution has ended, and its name is taken.
-    with world.wire.with_faults(_unheard("StartExecution"), Latency(world.clock, 0.5)):
-        answer = world.provision(wait=20)
+    with world.wire.through(_unheard("StartExecution"), Latency(world.clock, 0.5)):
+        answer = world.ask_for(wait=20)
     assert answer.status == 201
     assert world.finish()["smoke_test"]["status"] == "succeeded"
-    assert holdings.executions() == 1
+    assert inventory.executions() == 1
 
 
 def test_an_unheard_policy_version_is_not_made_again(world: World) -> None:
     REAPPLY.prepare(world)
-    with world.wire.with_faults(_unheard("CreatePolicyVersion")):
+    with world.wire.through(_unheard("CreatePolicyVersion")):
         assert REAPPLY.request(world).status == 503
     made = [call for call in world.wire.calls if call.action == "CreatePolicyVersion"]
     assert REAPPLY.request(world).status == 200
     assert [call for call in world.wire.calls if call.action == "CreatePolicyVersion"] == made
-    assert holdings.everything()["policies"][WORKFLOW_POLICY]["versions"] == 5
+    assert inventory.everything()["policies"][WORKFLOW_POLICY]["versions"] == 5
 
 
 @pytest.mark.parametrize(
@@ -137,34 +140,34 @@ def test_an_unheard_change_is_seen_to_be_ours(situation: Situation, action: str)
     undisturbed = situation.undisturbed()
     with fresh() as world:
         situation.prepare(world)
-        with world.wire.with_faults(_unheard(action)):
+        with world.wire.through(_unheard(action)):
             answer = situation.request(world)
         assert situation.done(answer), answer
         world.finish()
-        assert holdings.everything() == undisturbed.state
+        assert inventory.everything() == undisturbed.state
 
 
 def test_bad_times_leave_the_next_call_its_retries(world: World) -> None:
     """botocore's retries are out of a quota that a client has for its life."""
     for _ in range(30):
-        with world.wire.with_faults(_Always("GetItem", "silent")):
-            world.provision()
+        with world.wire.through(_Always("GetItem", "silent")):
+            world.ask_for()
     mark = len(world.wire.calls)
-    with world.wire.with_faults(_Always("GetItem", "silent")):
-        world.provision()
+    with world.wire.through(_Always("GetItem", "silent")):
+        world.ask_for()
     assert [call.action for call in world.wire.calls[mark:]].count("GetItem") == TRIES["silent"]
 
 
 def test_a_record_that_cannot_be_ended_says_when_the_lease_runs_out(world: World) -> None:
-    with world.wire.with_faults(_unwritable_after("StartExecution")):
-        answer = world.provision()
+    with world.wire.through(_unwritable_after("StartExecution")):
+        answer = world.ask_for()
     assert answer.status == 503
-    assert world.provision().status == 409
+    assert world.ask_for().status == 409
     world.clock.sleep(int(answer.headers["retry-after"]))
-    assert world.provision().status == 200
+    assert world.ask_for().status == 200
 
 
-def _unwritable_after(action: str) -> Fault:
+def _unwritable_after(action: str) -> Layer:
     """Return a fault by which nothing can be written to the table once an action was called."""
     seen: list[Call] = []
 

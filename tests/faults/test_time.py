@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from . import holdings
+from tests.kit import checks, inventory
+from tests.kit.faults import Latency
+from tests.kit.situations import DELETE, DRIFT_RUN, POST, REAPPLY, SITUATIONS, SMOKE_TEST, Situation
+from tests.kit.world import fresh
+
 from .conftest import Scenario
-from .faults import Latency
-from .situations import DELETE, DRIFT_RUN, POST, REAPPLY, SITUATIONS, SMOKE_TEST, Situation
-from .world import check_claim, fresh
 
 Slowness = Mapping[str, float]
 ALL_SLOW: Slowness = {"seconds": 1.5}
@@ -22,15 +23,15 @@ def _hurried(situation: Situation, seconds: float, slowness: Slowness) -> None:
     undisturbed = situation.undisturbed()
     with fresh() as world:
         situation.prepare(world)
-        with world.wire.with_faults(Latency(world.clock, **slowness)):
+        with world.wire.through(Latency(world.clock, **slowness)):
             began = world.clock.now()
             answer = situation.request(world, seconds)
             assert world.clock.now() < began + seconds, "the answer came too late"
-            check_claim(answer, undisturbed.state)
+            checks.is_true(answer, undisturbed.state)
         assert answer.status in (200, 503) or situation.done(answer), answer
         situation.settle(world)
         world.finish()
-        assert holdings.everything() == undisturbed.state
+        assert inventory.everything() == undisturbed.state
 
 
 @pytest.mark.parametrize(

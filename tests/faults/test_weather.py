@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from . import holdings
+from tests.kit import checks, inventory
+from tests.kit.faults import Weather
+from tests.kit.situations import DELETE, POST, REAPPLY, SITUATIONS, Situation
+from tests.kit.world import fresh
+
 from .conftest import Scenario
-from .faults import Weather
-from .situations import DELETE, POST, REAPPLY, SITUATIONS, Situation
-from .world import check_claim, fresh
 
 KINDS: Mapping[str, Mapping[str, float]] = {
     "throttled": {"throttled": 0.3},
@@ -30,10 +31,10 @@ def _weathered(situation: Situation, weather: Weather) -> None:
     undisturbed = situation.undisturbed()
     with fresh() as world:
         situation.prepare(world)
-        with world.wire.with_faults(weather):
-            situation.settle(world, lambda answer: check_claim(answer, undisturbed.state))
+        with world.wire.through(weather):
+            situation.settle(world, lambda answer: checks.is_true(answer, undisturbed.state))
         world.finish()
-        assert holdings.everything() == undisturbed.state
+        assert inventory.everything() == undisturbed.state
 
 
 @pytest.mark.parametrize("kind", KINDS)

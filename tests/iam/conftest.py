@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared import made_once
+from tests.kit.recorder import RecordedCall
+from tests.kit.shared import made_once
 
-from .recorder import RecordedCall
 from .scenario import recorded_calls
 
 Recorded = Callable[..., tuple[RecordedCall, ...]]

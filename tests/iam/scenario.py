@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from typing import Any
 from unittest.mock import patch
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from chalice.local import LambdaContext
-from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
 
-from app import app
-from chalicelib import aws, store
-from tests.conftest import Api
-
-from .recorder import RecordedCall, Recorder, recording
+from tests.kit import account, events, product
+from tests.kit.account import client
+from tests.kit.faults import Meddler
+from tests.kit.http import Api, invoke
+from tests.kit.recorder import RecordedCall, Recorder, recording
+from tests.kit.wire import Wire
 
 ADMINISTRATOR = "policy/AdministratorAccess"
 POLICY = {
@@ -41,6 +36,9 @@ TRUST = {
         "Action": "sts:AssumeRole",
     },
 }
+_LONG_AFTER = 32_472_144_000.0
+"""A time after any check: the year 2999, in seconds since the epoch."""
+
 _OWN_TAGS = ["trivet:environment", "trivet:role"]
 _TRIGGER, _NOTEBOOK, _WORKFLOW = (
     "LambdaTriggerStepFunc",
@@ -56,8 +54,14 @@ def recorded_calls(region: str, boundary: str | None = None) -> tuple[RecordedCa
     Args:
         boundary: the name of the permissions boundary that the stage demands, if any.
     """
-    with _emulated(region), recording("api_handler") as recorder:
-        world = _World(recorder, region)
+    # As on Lambda, the name of the table follows from the stage.
+    variables = {"AWS_LAMBDA_FUNCTION_NAME": "trivet-dev", "TRIVET_STAGE": "dev"}
+    with (
+        patch.dict(os.environ, variables),
+        account.in_memory(region) as wire,
+        recording(wire, "api_handler") as recorder,
+    ):
+        world = _World(wire, recorder, region)
         if boundary is None:
             world.tables()
             world.provisioning()
@@ -71,33 +75,14 @@ def recorded_calls(region: str, boundary: str | None = None) -> tuple[RecordedCa
     return tuple(recorder.calls)
 
 
-@contextmanager
-def _emulated(region: str) -> Iterator[None]:
-    settings: Any = {
-        "stepfunctions": {"execute_state_machine": True},
-        "iam": {"load_aws_managed_policies": True},
-    }
-    # As on Lambda, the name of the table follows from the stage.
-    variables = {
-        "AWS_DEFAULT_REGION": region,
-        "AWS_LAMBDA_FUNCTION_NAME": "trivet-dev",
-        "TRIVET_STAGE": "dev",
-    }
-    with patch.dict(os.environ, variables), mock_aws(config=settings):
-        aws.own_account.cache_clear()
-        yield
-    aws.own_account.cache_clear()
-
-
 class _World:
     """An account with Trivet in it, and someone who acts behind Trivet's back."""
 
-    def __init__(self, recorder: Recorder, region: str) -> None:
-        self.recorder = recorder
-        self.api = Api()
-        self.iam: Any = boto3.client("iam")
-        self.states: Any = boto3.client("stepfunctions")
-        identity = boto3.client("sts").get_caller_identity()
+    def __init__(self, wire: Wire, recorder: Recorder, region: str) -> None:
+        self.wire, self.recorder = wire, recorder
+        self.api = Api(wire)
+        self.iam, self.states = client("iam"), client("stepfunctions")
+        identity = client("sts").get_caller_identity()
         self.partition = identity["Arn"].split(":")[1]
         self.region = region
         self.account = identity["Account"]
@@ -105,7 +90,7 @@ class _World:
     def tables(self) -> None:
         """The table is missing, for each that makes it."""
         self.drift_run()
-        boto3.client("dynamodb").delete_table(TableName="trivet-dev")
+        client("dynamodb").delete_table(TableName="trivet-dev")
 
     def provisioning(self) -> None:
         assert self.api.provision("lake", wait=25)["smoke_test"]["status"] == "succeeded"
@@ -168,7 +153,7 @@ class _World:
         assert self.api.post("/environments/pond/reapply").status == 200
         for name in ("fenced", "hand", "lake", "pond"):
             assert self.api.get(f"/environments/{name}/drift").body["in_sync"], name
-        with patch.object(store, "REPORTS_KEPT", 1):
+        with patch.object(*product.reports_kept(), 1):
             self.drift_run()
             assert self.api.post("/drift-runs").status == 200
 
@@ -237,30 +222,20 @@ class _World:
 
     def drift_run(self) -> None:
         with self.recorder.attributing("drift_run"):
-            _invoke("drift_run", {})
+            invoke("drift_run", events.scheduled(), seconds=60)
 
     def iam_change(self, name: str) -> None:
-        detail = {
-            "eventSource": "iam.amazonaws.com",
-            "eventName": "UntagRole",
-            "eventTime": "2999-01-01T00:00:00Z",
-            "userAgent": "console.amazonaws.com",
-            "requestParameters": {"roleName": f"{name}-{_NOTEBOOK}"},
-        }
+        event = events.cloudtrail(_LONG_AFTER, "UntagRole", {"roleName": f"{name}-{_NOTEBOOK}"})
         with self.recorder.attributing("iam_change"):
-            _invoke("iam_change", detail)
+            invoke("iam_change", event, seconds=60)
 
     def vanishing(self, name: str) -> None:
         """Let the trigger role vanish between the reading and the first change to it."""
-        real = self.recorder.note
-
-        def note(client: Any, operation: str, parameters: Any) -> None:
-            real(client, operation, parameters)
-            if operation == "TagRole" and parameters["RoleName"] == f"{name}-{_TRIGGER}":
-                self.recorder.note = real  # type: ignore[method-assign]
-                self.remove_role(f"{name}-{_TRIGGER}")
-
-        self.recorder.note = note  # type: ignore[method-assign]
+        role = f"{name}-{_TRIGGER}"
+        vanishing = Meddler(
+            lambda call: call.name == f"TagRole {role}", lambda: self.remove_role(role)
+        )
+        self.wire.layers.append(vanishing)
 
     def disturb(self, name: str) -> None:
         """Change everything that can be changed about an environment's roles and policies."""
@@ -354,20 +329,3 @@ class _World:
             f"arn:{self.partition}:states:{self.region}:{self.account}"
             f":stateMachine:{name}-smoke-test"
         )
-
-
-def _invoke(function: str, detail: dict[str, Any]) -> None:
-    """Invoke a function with an event from EventBridge."""
-    event = {
-        "version": "0",
-        "id": "00000000-0000-0000-0000-000000000000",
-        "account": DEFAULT_ACCOUNT_ID,
-        "region": "us-east-1",
-        "source": "aws.events",
-        "time": "2026-01-01T00:00:00Z",
-        "detail-type": "Scheduled Event",
-        "resources": [],
-        "detail": detail,
-    }
-    handler: Any = app.handler_map[function]
-    handler(event, LambdaContext(function, memory_size=512, max_runtime_ms=60_000))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import sleep
 from typing import Any
@@ -12,12 +11,13 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from moto import mock_aws
-from moto.server import ThreadedMotoServer
+
+from tests.kit.names import ACCOUNT
+from tests.kit.recorder import Recorder, recording
+from tests.kit.wire import Wire
 
 from .authorization import UnknownCallError
-from .cases import ACCOUNT, BOUNDARY, TAGS, allow
-from .recorder import Recorder, recording
+from .cases import BOUNDARY, TAGS, allow
 from .simulator import simulate
 
 TRUST = json.dumps(
@@ -43,24 +43,16 @@ def client(service: str, mark: str | None = "trivet/1", region: str = "us-east-1
     return make(service, region_name=region, config=Config(user_agent_extra=mark))
 
 
-@pytest.fixture
-def aws() -> Iterator[None]:
-    settings: Any = {"stepfunctions": {"execute_state_machine": True}}
-    with mock_aws(config=settings):
-        yield
-
-
 def actions(recorder: Recorder) -> list[tuple[str, str]]:
     return [(function, given.action) for function, given in recorder.requests()]
 
 
-@pytest.mark.usefixtures("aws")
-def test_recorder_takes_the_resource_as_it_is_at_the_time_of_each_call() -> None:
+def test_recorder_takes_the_resource_as_it_is_at_the_time_of_each_call(cloud: Wire) -> None:
     iam = client("iam")
     iam.create_policy(PolicyName="boundary", PolicyDocument=POLICY)
     name = "lake-dev-SageMaker"
 
-    with recording("api") as recorder:
+    with recording(cloud, "api") as recorder:
         iam.create_role(RoleName=name, Path="/team/", AssumeRolePolicyDocument=TRUST)
         iam.tag_role(RoleName=name, Tags=TAGS)
         iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=BOUNDARY)
@@ -82,8 +74,7 @@ def test_recorder_takes_the_resource_as_it_is_at_the_time_of_each_call() -> None
     assert requests[3].context["iam:PermissionsBoundary"] == BOUNDARY
 
 
-@pytest.mark.usefixtures("aws")
-def test_recorder_sees_policies_users_profiles_and_state_machines() -> None:
+def test_recorder_sees_policies_users_profiles_and_state_machines(cloud: Wire) -> None:
     iam, states = client("iam"), client("stepfunctions")
     owned = {"Tags": [{"Key": "owner", "Value": "me"}]}
     iam.create_policy(PolicyName="boundary", PolicyDocument=POLICY, **owned)
@@ -101,7 +92,7 @@ def test_recorder_sees_policies_users_profiles_and_state_machines() -> None:
         tags=[{"key": "owner", "value": "me"}],
     )["stateMachineArn"]
 
-    with recording("api") as recorder:
+    with recording(cloud, "api") as recorder:
         iam.detach_user_policy(UserName="someone", PolicyArn=BOUNDARY)
         iam.detach_group_policy(GroupName="some", PolicyArn=BOUNDARY)
         iam.remove_role_from_instance_profile(InstanceProfileName="theirs", RoleName="a")
@@ -118,11 +109,10 @@ def test_recorder_sees_policies_users_profiles_and_state_machines() -> None:
     )
 
 
-@pytest.mark.usefixtures("aws")
-def test_recorder_counts_pages_threads_and_failed_calls() -> None:
+def test_recorder_counts_pages_threads_and_failed_calls(cloud: Wire) -> None:
     iam = client("iam")
 
-    with recording("api") as recorder, ThreadPoolExecutor(4) as pool:
+    with recording(cloud, "api") as recorder, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: list(iam.get_paginator("list_roles").paginate()), range(4)))
         with pytest.raises(ClientError):
             iam.get_role(RoleName="absent")
@@ -130,8 +120,9 @@ def test_recorder_counts_pages_threads_and_failed_calls() -> None:
     assert sorted(actions(recorder)) == [("api", "iam:GetRole")] + [("api", "iam:ListRoles")] * 4
 
 
-@pytest.mark.usefixtures("aws")
-def test_recorder_leaves_out_calls_of_tests_and_of_the_emulators_state_machines() -> None:
+def test_recorder_leaves_out_calls_of_tests_and_of_the_emulators_state_machines(
+    cloud: Wire,
+) -> None:
     role = client("iam").create_role(RoleName="a", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     states = client("stepfunctions")
     task = {
@@ -140,7 +131,7 @@ def test_recorder_leaves_out_calls_of_tests_and_of_the_emulators_state_machines(
         "End": True,
     }
 
-    with recording("api") as recorder:
+    with recording(cloud, "api") as recorder:
         machine = states.create_state_machine(
             name="m", definition=json.dumps({"StartAt": "A", "States": {"A": task}}), roleArn=role
         )["stateMachineArn"]
@@ -158,20 +149,18 @@ def test_recorder_leaves_out_calls_of_tests_and_of_the_emulators_state_machines(
     ]
 
 
-@pytest.mark.usefixtures("aws")
-def test_recorder_fails_at_the_end_for_unknown_calls() -> None:
+def test_recorder_fails_at_the_end_for_unknown_calls(cloud: Wire) -> None:
     iam = client("iam")
 
-    with pytest.raises(UnknownCallError, match="iam:CreateUser"), recording("api"):
+    with pytest.raises(UnknownCallError, match="iam:CreateUser"), recording(cloud, "api"):
         iam.create_user(UserName="a")
 
 
-@pytest.mark.usefixtures("aws")
-def test_recorder_knows_the_partition() -> None:
+def test_recorder_knows_the_partition(cloud: Wire) -> None:
     iam = client("iam", region="cn-northwest-1")
     dynamodb = client("dynamodb", region="cn-northwest-1")
 
-    with recording("api") as recorder:
+    with recording(cloud, "api") as recorder:
         iam.create_role(RoleName="a", AssumeRolePolicyDocument=TRUST)
         with pytest.raises(ClientError):
             dynamodb.describe_table(TableName="trivet-dev")
@@ -180,23 +169,3 @@ def test_recorder_knows_the_partition() -> None:
         (f"arn:aws-cn:iam::{ACCOUNT}:role/a", "cn-north-1"),
         (f"arn:aws-cn:dynamodb:cn-northwest-1:{ACCOUNT}:table/trivet-dev", "cn-northwest-1"),
     ]
-
-
-def test_recorder_reads_the_emulators_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        iam = client("iam", region="eu-west-1")
-        with recording("api") as recorder:
-            iam.create_role(RoleName="a", AssumeRolePolicyDocument=TRUST, Tags=TAGS)
-            iam.delete_role(RoleName="a")
-    finally:
-        server.stop()
-
-    deletion = recorder.calls[-1].requests[0]
-    assert deletion.resource == f"arn:aws:iam::{ACCOUNT}:role/a"
-    assert deletion.context["iam:ResourceTag/trivet:role"] == "notebook"

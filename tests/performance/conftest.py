@@ -1,25 +1,25 @@
 """A fleet in memory, of which each environment is as Trivet would have made it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
 from benchmarks import copies
-from tests.memory import account_in_memory
+from tests.kit import account
+from tests.kit.http import Api
 
-Fleet = Callable[[int], Any]
+Fleet = Callable[[int], AbstractContextManager[Api]]
 
 
 @pytest.fixture
 def fleet() -> Fleet:
-    """A context with an account that holds a fleet of a size."""
+    """A context with the API over an account that holds a fleet of a size."""
 
     @contextmanager
-    def account(size: int) -> Iterator[None]:
-        with account_in_memory(executions=False):
+    def filled(size: int) -> Iterator[Api]:
+        with account.in_memory(executions=False) as wire:
             copies.fill(size)
-            yield
+            yield Api(wire)
 
-    return account
+    return filled

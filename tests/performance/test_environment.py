@@ -7,8 +7,9 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.critical_path import CriticalPath, critical_path
-from chalicelib import aws
-from tests.conftest import NAME, Api
+from tests.kit import product
+from tests.kit.http import Api
+from tests.kit.names import NAME
 
 WRITES = ("Create", "Put", "Attach", "Start", "Update", "Tag", "Delete", "Detach")
 
@@ -32,7 +33,7 @@ def writes(path: CriticalPath) -> list[str]:
 
 def test_a_new_environment_takes_twelve_round_trips_in_sequence_at_most(api: Api) -> None:
     provisioned(api, "the-first")  # makes the table, once for all
-    aws.own_account.cache_clear()
+    product.forget_account()
 
     cold, warm = provisioned(api, "the-second"), provisioned(api, "the-third")
 
@@ -84,7 +85,7 @@ def test_a_repeat_that_does_not_wait_leaves_the_running_smoke_test_alone(api: Ap
 
 def test_a_warm_request_reads_no_template_and_makes_no_client(api: Api) -> None:
     settled(api, NAME)
-    account = aws.own_account()
+    account = product.home()
     clients = dict(vars(account)["_clients"])
     read: list[Path] = []
     read_bytes = Path.read_bytes
@@ -96,12 +97,12 @@ def test_a_warm_request_reads_no_template_and_makes_no_client(api: Api) -> None:
     with patch.object(Path, "read_bytes", noted):
         api.provision(NAME)
     assert read == []
-    assert vars(aws.own_account())["_clients"] == clients
+    assert vars(product.home())["_clients"] == clients
 
 
 def test_health_makes_one_client_and_one_call(api: Api) -> None:
     with critical_path() as path:
         assert api.get("/health").status == 200
     assert path.calls == ["sts:GetCallerIdentity"]
-    made: dict[Any, Any] = vars(aws.own_account())["_clients"]
+    made: dict[Any, Any] = vars(product.home())["_clients"]
     assert [service for service, _ in made] == ["sts"]

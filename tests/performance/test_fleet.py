@@ -5,13 +5,13 @@ That many pages are read to the last, each once, is in `tests/drift/test_bulk.py
 
 from collections import Counter
 
-import boto3
 import pytest
 
 from benchmarks.cloud import PLACE, names
 from benchmarks.critical_path import CriticalPath, critical_path
-from chalicelib import templates
-from tests.conftest import Api
+from tests.kit.account import client
+from tests.kit.http import Api
+from tests.kit.product import templates
 
 from .conftest import Fleet
 
@@ -19,9 +19,9 @@ BULK = {"iam:GetAccountAuthorizationDetails", "iam:ListRoles", "iam:ListPolicies
 SIZES = (2, 12)
 
 
-def checked(size: int, **expected: int) -> CriticalPath:
+def checked(api: Api, size: int, **expected: int) -> CriticalPath:
     with critical_path() as path:
-        report = Api().post("/drift-runs").body
+        report = api.post("/drift-runs").body
     assert {key: report[key] for key in expected} == expected
     assert report["checked"] == size
     return path
@@ -39,8 +39,8 @@ def drifted() -> str:
 def test_a_fleet_in_sync_costs_bulk_listings_whatever_its_size(fleet: Fleet) -> None:
     seen = {}
     for size in SIZES:
-        with fleet(size):
-            seen[size] = checked(size, in_sync=size)
+        with fleet(size) as api:
+            seen[size] = checked(api, size, in_sync=size)
         assert by_service(seen[size], "iam") == dict.fromkeys(BULK, 1)
         assert by_service(seen[size], "states") == {"states:DescribeStateMachine": size}
     small, large = (seen[size] for size in SIZES)
@@ -54,11 +54,11 @@ def test_of_a_drifted_fleet_only_what_differs_is_written_side_by_side(
 ) -> None:
     seen = {}
     for size in SIZES:
-        with fleet(size):
+        with fleet(size) as api:
             for name in names(size):
                 role = templates.load().render(name, PLACE, {}, None).role("notebook").name
-                boto3.client("iam").detach_role_policy(RoleName=role, PolicyArn=drifted)
-            seen[size] = checked(size, drifted=size, repaired=size)
+                client("iam").detach_role_policy(RoleName=role, PolicyArn=drifted)
+            seen[size] = checked(api, size, drifted=size, repaired=size)
         assert by_service(seen[size], "iam") == {
             **dict.fromkeys(BULK, 1),
             "iam:AttachRolePolicy": size,

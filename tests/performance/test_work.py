@@ -13,7 +13,7 @@ from benchmarks.cloud import PLACE, names
 from chalicelib import compare, read, templates
 from chalicelib.aws import Account
 from chalicelib.model import Desired
-from tests.conftest import ROOT
+from tests.kit.names import ROOT
 
 
 class ListedIam:

@@ -1,0 +1,1 @@
+"""Work under way: the operation and its time, its threads, and what is told of it."""

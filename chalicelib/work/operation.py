@@ -1,0 +1,129 @@
+"""One operation: a request or a scheduled run, with the time it has and the calls it made.
+
+The current operation is known to every thread that works for it, so that the hooks on the AWS
+clients, which are shared by all, count and time-limit each call for whom it is made.
+"""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from threading import Lock
+
+WORKERS = 32
+"""Threads that work side by side for one operation, and connections per AWS service."""
+
+_RETRIES_AT_FIRST = 200
+
+
+class Clock:
+    """Time as Trivet sees it; tests put their own in its place."""
+
+    def now(self) -> float:
+        """Return the seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Let this many seconds pass."""
+        time.sleep(seconds)
+
+
+CLOCK = Clock()
+
+
+@dataclass(slots=True)
+class Operation:
+    """What is known of the call being answered.
+
+    Times are seconds since the epoch. `deadline` is when the last AWS call may start, if it takes
+    no longer than calls may (`aws.clients.CALL_TIMEOUT`); what has to be written to end in good
+    order may still start until `last_call`.
+    """
+
+    started: float
+    deadline: float
+    last_call: float
+    caller: str | None = None
+    request_id: str | None = None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    calls: Counter[str] = field(default_factory=Counter)
+    fresh: set[str] = field(default_factory=set)
+    """Names and ARNs just made, which IAM may not show everywhere yet."""
+    clock: Clock = field(default_factory=lambda: CLOCK)
+    _retries: int = _RETRIES_AT_FIRST
+    _lock: Lock = field(default_factory=Lock)
+    _pool: ThreadPoolExecutor | None = None
+
+    def count(self, call: str) -> None:
+        """Count one AWS call as it is sent, e.g. `iam:GetRole`; each earns one retry."""
+        with self._lock:
+            self.calls[call] += 1
+            self._retries += 1
+
+    def spend_retry(self) -> bool:
+        """Take one retry from this operation's own store; tell whether there was one left.
+
+        Where everything fails the store runs dry, so that no storm is made of an outage; where a
+        part fails it never does. Nothing of it outlives the operation.
+        """
+        with self._lock:
+            self._retries -= 2
+            return self._retries > 0
+
+    def time_left(self) -> float:
+        """Return the seconds in which AWS calls may still start; never negative."""
+        limit = self.last_call if _CLOSING.get() else self.deadline
+        return max(0.0, limit - self.clock.now())
+
+    def pool(self) -> ThreadPoolExecutor:
+        """Return this operation's own threads: none of them works for another."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="trivet")
+            return self._pool
+
+    def end(self) -> None:
+        """Let go of the threads; work that has not begun is dropped."""
+        with self._lock:
+            if self._pool is not None:
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                self._pool = None
+
+
+_CURRENT: ContextVar[Operation | None] = ContextVar("operation", default=None)
+_CLOSING: ContextVar[bool] = ContextVar("closing", default=False)
+
+
+@contextmanager
+def closing() -> Iterator[None]:
+    """Let this thread's AWS calls start until the operation's `last_call`, to end in good order."""
+    token = _CLOSING.set(True)
+    try:
+        yield
+    finally:
+        _CLOSING.reset(token)
+
+
+def is_closing() -> bool:
+    """Tell whether this thread is ending its operation in good order."""
+    return _CLOSING.get()
+
+
+@contextmanager
+def under_way(operation: Operation) -> Iterator[Operation]:
+    """Make this the operation that the current thread, and what it starts, works for."""
+    token = _CURRENT.set(operation)
+    try:
+        yield operation
+    finally:
+        operation.end()
+        _CURRENT.reset(token)
+
+
+def current() -> Operation | None:
+    """Return the operation that this thread works for, if any."""
+    return _CURRENT.get()

@@ -1,0 +1,103 @@
+"""AWS in memory: moto in this process, with AWS's own managed policies.
+
+The home account is there from the start. Another one comes to be when somebody assumes a role in
+it, and has a memory of its own.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+import botocore.session
+from botocore.loaders import create_loader
+from moto import mock_aws
+from moto.core.models import botocore_stubber
+from moto.iam import models
+
+from . import product, wire
+from .names import ACCOUNT
+
+_USED_BY_TESTS = {
+    "AdministratorAccess",
+    "AWSGlueConsoleFullAccess",
+    "IAMFullAccess",
+    "PowerUserAccess",
+    "ReadOnlyAccess",
+}
+
+
+@contextmanager
+def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wire.Wire]:
+    """Have an empty home account, and the wire from Trivet to it.
+
+    Args:
+        region: Trivet's; its partition is the account's.
+        executions: whether Step Functions executions really run.
+    """
+    assert not botocore_stubber.enabled, "one AWS at a time: moto has but one memory"
+    settings: Any = {
+        "stepfunctions": {"execute_state_machine": executions},
+        "iam": {"load_aws_managed_policies": True},
+    }
+    product.forget_account()
+    with (
+        patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}),
+        patch.object(models, "aws_managed_policies_data", _few_managed_policies()),
+        patch.object(botocore.session, "get_session", _session),
+        mock_aws(config=settings),
+        wire.installed() as installed,
+    ):
+        yield installed
+    product.forget_account()
+
+
+def client(service: str, account: str = ACCOUNT, region: str | None = None) -> Any:
+    """Return a client that works behind Trivet's back, in whichever AWS is in memory.
+
+    Args:
+        account: the id of the account; another one than home is entered by STS AssumeRole.
+        region: if it is not that of the account in memory.
+    """
+    region = region or os.environ["AWS_DEFAULT_REGION"]
+    if account == ACCOUNT:
+        return _client(service, region)
+    arn = f"arn:{'aws-cn' if region.startswith('cn-') else 'aws'}:iam::{account}:role/any"
+    given = client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    return _session().create_client(
+        service,
+        region_name=region,
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["SessionToken"],
+    )
+
+
+@cache
+def _client(service: str, region: str) -> Any:
+    """Return a client of the home account; making one takes longer than what it is for."""
+    return _session().create_client(service, region_name=region)
+
+
+_LOADER = create_loader()
+
+
+def _session() -> botocore.session.Session:
+    """Return a session of its own, whose description of AWS's services was read once."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", _LOADER)
+    return session
+
+
+@cache
+def _few_managed_policies() -> str:
+    """Return those of AWS's managed policies that the templates and tests name.
+
+    moto builds all 1,582 anew for each account, which takes longer than most tests.
+    """
+    known = json.loads(vars(models)["aws_managed_policies_data"])
+    used = _USED_BY_TESTS | product.managed_policies()
+    return json.dumps({name: known[name] for name in used if name in known})

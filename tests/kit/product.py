@@ -1,0 +1,130 @@
+"""All that the kit, and the tests of behaviour, know of Trivet's inside.
+
+A module of Trivet that moves is found again here, and nowhere else. Tests of pure parts (documents,
+templates, comparing) import what they test themselves.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from app import app
+from chalicelib import catalogue, errors
+from chalicelib.api import openapi
+from chalicelib.api.endpoints import ENDPOINTS
+from chalicelib.aws import accounts as aws_accounts
+from chalicelib.aws.clients import CALL_TIMEOUT, LAST_CALL_TIMEOUT
+from chalicelib.errors import Busy, TrivetError
+from chalicelib.flow.smoke_test import GIVE_UP_AFTER
+from chalicelib.model.change import Kind
+from chalicelib.model.desired import Place
+from chalicelib.table import environments, reports
+from chalicelib.triggers import iam_change
+from chalicelib.work import operation, telemetry
+
+__all__ = [
+    "CALL_TIMEOUT",
+    "CLOCK",
+    "ENDPOINTS",
+    "GIVE_UP_AFTER",
+    "IAM_CHANGES",
+    "LAST_CALL_TIMEOUT",
+    "MARK",
+    "Busy",
+    "Kind",
+    "Place",
+    "TrivetError",
+    "app",
+    "errors",
+    "telemetry",
+]
+
+CLOCK = operation.CLOCK
+"""Time as Trivet sees it, with `now` and `sleep`; `Clock` in `kit/clock.py` takes its place."""
+
+IAM_CHANGES: Mapping[str, Any] = iam_change.IAM_CHANGES
+"""The pattern of the events that start a check."""
+
+MARK = "trivet/"
+"""What a User-Agent holds if the call is Trivet's own."""
+
+
+def forget_account() -> None:
+    """Have Trivet make its AWS clients anew, and ask again which account it is in."""
+    aws_accounts.home.cache_clear()
+
+
+def home() -> aws_accounts.Home:
+    """Return the account as Trivet's own clients reach it."""
+    return aws_accounts.home()
+
+
+def current_operation() -> str:
+    """Return the id of the operation that this thread works for, or "" if there is none."""
+    current = operation.current()
+    return current.id if current else ""
+
+
+def environment_concerned(detail: Mapping[str, Any]) -> str | None:
+    """Return the name of the environment that an event of IAM concerns, by its detail."""
+    return iam_change.environment_concerned(catalogue.load(), detail)
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    found: dict[str, Any] = openapi.document()
+    return found
+
+
+def managed_policies() -> set[str]:
+    """Return the names of the AWS managed policies that the templates attach."""
+    return set(catalogue.load().aws_managed_policies())
+
+
+def expected_decision(
+    source: str, action: str, resource: str, context: Mapping[str, list[str]]
+) -> str:
+    """Return what IAM's simulator must say of a role for its smoke test to succeed.
+
+    Args:
+        source: the ARN of a role that Trivet made.
+        context: values of condition keys, as the simulator was given them.
+    """
+    _, partition, _, _, account, role = source.split(":")
+    profiles = catalogue.load()
+    name = profiles.environment_of(role.removeprefix("role/"))
+    assert name is not None
+    place = Place(account, partition, "us-east-1")
+    desired = profiles.profile("standard").render(
+        name, place, tags={}, permissions_boundary=None, parameters={}
+    )
+    [expectation] = [
+        each
+        for each in desired.expectations
+        if desired.role(each.role).arn == source
+        and (each.action, each.resource) == (action, resource)
+        and all(context.get(key) == [value] for key, value in each.context.items())
+    ]
+    return "allowed" if expectation.expect == "allowed" else "implicitDeny"
+
+
+def reading_records() -> tuple[type, str]:
+    """Return the method that reads an environment's record, for pytest's monkeypatch."""
+    return environments.Environments, "get"
+
+
+def reports_kept() -> tuple[Any, str]:
+    """Return where Trivet has the number of reports that it keeps, for `patch.object`."""
+    return reports, "KEPT"
+
+
+def templates_of(folder: Path) -> tuple[Any, str, Callable[[], Any]]:
+    """Return what pytest's monkeypatch needs to have Trivet use the templates of a folder."""
+    loaded = catalogue.load(folder)
+    return catalogue, "load", lambda *_, **__: loaded
+
+
+def log_to(stream: io.StringIO) -> Any:
+    """Return what pytest's monkeypatch needs to have Trivet's log written to a stream."""
+    return telemetry.LOGGER.registered_handler, "stream", stream

@@ -1,0 +1,188 @@
+"""What may be going on when a fault strikes: each of Trivet's operations on an account with work.
+
+A situation prepares an account, says what is asked of Trivet, and knows how that ends when nothing
+disturbs it.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from . import inventory
+from .account import client
+from .checks import Answer
+from .names import ACCOUNT, NAME, OPEN, OPEN_TRUST, POLICIES, POWER_USER, ROLES
+from .wire import Call
+from .world import World, fresh
+
+NOTEBOOK = f"{NAME}-{ROLES['notebook']}"
+WORKFLOW = f"{NAME}-{ROLES['workflow_execution']}"
+TRIGGER = f"{NAME}-{ROLES['lambda_trigger']}"
+WORKFLOW_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/{NAME}-{POLICIES['workflow_execution']}"
+ENVIRONMENT = f"/environments/{NAME}"
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """How a situation ends when all goes well, and the calls that it takes."""
+
+    state: dict[str, Any]
+    calls: tuple[Call, ...]
+    executions: int
+    """How often the smoke test was started in all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """Something asked of Trivet, on an account that was prepared for it."""
+
+    name: str
+    prepare: Callable[[World], None]
+    ask: tuple[str, str, dict[str, Any] | None]
+    """Method, path and body."""
+    done: Callable[[Answer], bool]
+    """Tells whether an answer says that all was done."""
+
+    def request(self, world: World, seconds: float = 30) -> Answer:
+        """Ask once."""
+        return world.request(*self.ask, seconds=seconds)
+
+    def settle(
+        self, world: World, check: Callable[[Answer], None] = lambda answer: None
+    ) -> list[Answer]:
+        """Ask until it is done, checking each answer when it comes; return all answers."""
+
+        def request() -> Answer:
+            answer = self.request(world)
+            check(answer)
+            return answer
+
+        return world.settle(request, self.done)
+
+    def undisturbed(self) -> Undisturbed:
+        """Return how this ends when all goes well."""
+        return _undisturbed(self)
+
+
+@cache
+def _undisturbed(situation: Situation) -> Undisturbed:
+    with fresh() as world:
+        situation.prepare(world)
+        mark = len(world.wire.calls)
+        answer = situation.request(world)
+        assert situation.done(answer), answer
+        calls = tuple(world.wire.calls[mark:])
+        world.finish()
+        return Undisturbed(inventory.everything(), calls, inventory.executions())
+
+
+def _nothing(world: World) -> None:
+    pass
+
+
+def _provisioned(world: World) -> None:
+    answer = world.ask_for()
+    assert answer.status == 201, answer
+    world.finish()
+
+
+def _unfinished(world: World) -> None:
+    assert world.ask_for().body["smoke_test"]["status"] == "running"
+    world.clock.sleep(1)
+
+
+def _drifted(world: World) -> None:
+    """Drift of about every kind, a role that is gone and a policy with five versions included."""
+    _provisioned(world)
+    iam, states = client("iam"), client("stepfunctions")
+    for attached in iam.list_attached_role_policies(RoleName=TRIGGER)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=TRIGGER, PolicyArn=attached["PolicyArn"])
+    iam.delete_role(RoleName=TRIGGER)
+    for _ in range(4):
+        iam.create_policy_version(
+            PolicyArn=WORKFLOW_POLICY, PolicyDocument=json.dumps(OPEN), SetAsDefault=True
+        )
+    iam.update_assume_role_policy(RoleName=NOTEBOOK, PolicyDocument=json.dumps(OPEN_TRUST))
+    iam.update_role(RoleName=NOTEBOOK, Description="mine", MaxSessionDuration=7200)
+    iam.untag_role(RoleName=NOTEBOOK, TagKeys=["trivet:role"])
+    iam.tag_role(RoleName=NOTEBOOK, Tags=[{"Key": "mine", "Value": "yes"}])
+    iam.put_role_permissions_boundary(RoleName=NOTEBOOK, PermissionsBoundary=POWER_USER)
+    iam.detach_role_policy(
+        RoleName=NOTEBOOK, PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess"
+    )
+    iam.attach_role_policy(
+        RoleName=NOTEBOOK, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
+    )
+    iam.put_role_policy(RoleName=NOTEBOOK, PolicyName="mine", PolicyDocument=json.dumps(OPEN))
+    iam.delete_role_policy(RoleName=NOTEBOOK, PolicyName="PassWorkflowExecutionRole")
+    machine = states.list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+    states.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))
+
+
+def _made_by_hand(world: World) -> None:
+    """A role and a policy of the environment's names, without tags, and not quite right."""
+    iam = client("iam")
+    iam.create_role(RoleName=NOTEBOOK, AssumeRolePolicyDocument=json.dumps(OPEN_TRUST))
+    name = WORKFLOW_POLICY.rsplit("/", 1)[-1]
+    iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(OPEN))
+
+
+def _post(**fields: Any) -> tuple[str, str, dict[str, Any]]:
+    return "POST", "/environments", {"name": NAME, "wait": 0, **fields}
+
+
+def _is(*statuses: int) -> Callable[[Answer], bool]:
+    return lambda answer: answer.status in statuses
+
+
+def _all_repaired(answer: Answer) -> bool:
+    return (
+        answer.status == 200
+        and not answer.body["not_reached"]
+        and all(each["outcome"] == "repaired" for each in answer.body["environments"])
+    )
+
+
+def _conflict(answer: Answer) -> bool:
+    return answer.status == 409 and answer.body["type"].endswith(":conflict")
+
+
+POST = Situation("provision", _nothing, _post(), _is(200, 201))
+POST_AND_WAIT = Situation("provision and wait", _nothing, _post(wait=20), _is(200, 201))
+ADOPT = Situation("adopt", _made_by_hand, _post(adopt=True), _is(200, 201))
+CONFLICT = Situation("conflict", _made_by_hand, _post(), _conflict)
+INVALID = Situation(
+    "invalid",
+    _nothing,
+    _post(permissions_boundary=f"arn:aws:iam::{ACCOUNT}:policy/none"),
+    _is(422),
+)
+PUT = Situation(
+    "declare anew",
+    _provisioned,
+    ("PUT", ENVIRONMENT, {"tags": {"team": "lake"}, "permissions_boundary": POWER_USER, "wait": 0}),
+    _is(200),
+)
+REAPPLY = Situation("reapply", _drifted, ("POST", f"{ENVIRONMENT}/reapply", None), _is(200))
+DRIFT_RUN = Situation("drift run", _drifted, ("POST", "/drift-runs", None), _all_repaired)
+DELETE = Situation("delete", _drifted, ("DELETE", ENVIRONMENT, None), _is(200, 404))
+SMOKE_TEST = Situation(
+    "smoke test", _provisioned, ("POST", f"{ENVIRONMENT}/smoke-test", {"wait": 20}), _is(200)
+)
+CARRY_ON = Situation("carry on", _unfinished, ("GET", ENVIRONMENT, None), _is(200))
+SITUATIONS = (
+    POST,
+    POST_AND_WAIT,
+    ADOPT,
+    CONFLICT,
+    INVALID,
+    PUT,
+    REAPPLY,
+    DRIFT_RUN,
+    DELETE,
+    SMOKE_TEST,
+    CARRY_ON,
+)
