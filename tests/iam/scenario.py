@@ -241,7 +241,9 @@ class _World:
         """Change everything that can be changed about an environment's roles and policies."""
         drifts.disturb(name)
         for key in POLICIES:
-            self.fill_with_versions(drifts.Target(name, key).policy)
+            policy = drifts.Target(name, key).policy
+            self.iam.tag_policy(PolicyArn=policy, Tags=[{"Key": "added", "Value": "by hand"}])
+            self.fill_with_versions(policy)
 
     def unfence(self, name: str) -> None:
         """Take the boundary off a role."""
