@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.kit import inventory
+from tests.kit.drifts import delete_role
 from tests.kit.http import Api
 from tests.kit.names import ACCOUNT
 from tests.kit.wire import Call, answering
@@ -97,9 +98,7 @@ def test_what_was_attached_since_is_detached_never_deleted(api: Api, iam: Any, n
 def test_foreign_role_under_one_of_our_names_stays(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     role = f"{name}-LambdaTriggerStepFunc"
-    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
-        iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
-    iam.delete_role(RoleName=role)
+    delete_role(role)
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")
     iam.attach_role_policy(RoleName=role, PolicyArn=READ_ONLY)
     iam.put_role_policy(RoleName=role, PolicyName="theirs", PolicyDocument=POLICY)
@@ -147,10 +146,7 @@ def test_policy_that_limits_someone_is_not_deleted_nor_anything_else(
 def test_deletion_of_what_is_half_gone(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     role = f"{name}-SageMaker"
-    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
-        iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
-    iam.delete_role_policy(RoleName=role, PolicyName="PassWorkflowExecutionRole")
-    iam.delete_role(RoleName=role)
+    delete_role(role)
 
     answer = api.delete(f"/environments/{name}")
 

@@ -7,6 +7,7 @@ import pytest
 from tests.kit import inventory
 from tests.kit.account import client
 from tests.kit.checks import fields_in_error
+from tests.kit.drifts import delete_role
 from tests.kit.http import Api
 from tests.kit.names import ACCOUNT
 
@@ -175,11 +176,7 @@ def test_role_made_anew_with_trivets_tags_is_ours(api: Api, iam: Any, name: str)
 
 def remake_role(iam: Any, role: str) -> None:
     """Delete a role, and make one of the same name by hand."""
-    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
-        iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
-    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-        iam.delete_role_policy(RoleName=role, PolicyName=policy)
-    iam.delete_role(RoleName=role)
+    delete_role(role)
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")
 
 

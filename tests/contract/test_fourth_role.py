@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.api import openapi
 from tests.kit import inventory, product
 from tests.kit.http import Api
 from tests.kit.names import ROOT
@@ -124,7 +123,7 @@ def test_longest_name_follows_from_the_templates(
     file = folder / "notebook" / "role.json"
     file.write_text(file.read_text().replace("${environment}-SageMaker", "${environment}" + suffix))
     monkeypatch.setattr(*product.templates_of(folder))
-    openapi.document.cache_clear()
+    product.forget_document()
 
     fits = api.post("/environments", {"name": "a" * longest, "dry_run": True})
     does_not = api.post("/environments", {"name": "a" * (longest + 1), "dry_run": True})
@@ -134,4 +133,4 @@ def test_longest_name_follows_from_the_templates(
     assert str(longest) in does_not.body["detail"]
     described = document["components"]["schemas"]["Provision"]["properties"]["name"]
     assert described["maxLength"] == longest
-    openapi.document.cache_clear()
+    product.forget_document()

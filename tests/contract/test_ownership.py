@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.kit import inventory
+from tests.kit.drifts import delete_role
 from tests.kit.http import Api
 from tests.kit.names import ACCOUNT
 
@@ -221,9 +222,7 @@ def test_adopted_once_is_ours_from_then_on(api: Api, iam: Any, name: str) -> Non
 def test_adopting_in_an_environment_that_exists(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     role = f"{name}-LambdaTriggerStepFunc"
-    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
-        iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
-    iam.delete_role(RoleName=role)
+    delete_role(role)
     make_role(iam, role, "ec2")
 
     with api.wire.recording() as calls:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.kit import product
 from tests.kit.clock import Clock
+from tests.kit.drifts import delete_role
 from tests.kit.http import Api
 from tests.kit.names import ROOT
 from tests.kit.product import expected_decision
@@ -146,9 +147,7 @@ def test_trust_policy_edited_behind_trivets_back_fails_the_check(
 def test_missing_role_fails_its_checks(api: Api, iam: Any, name: str) -> None:
     api.provision(name)
     role = f"{name}-LambdaTriggerStepFunc"
-    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
-        iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
-    iam.delete_role(RoleName=role)
+    delete_role(role)
 
     document = api.post(f"/environments/{name}/smoke-test", {"wait": 5}).body
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.kit import inventory
 from tests.kit.account import client
+from tests.kit.drifts import delete_role
 from tests.kit.faults import Meddler
 from tests.kit.names import NAME, OPEN, OPEN_TRUST
 from tests.kit.situations import (
@@ -36,15 +37,6 @@ def _make_role(name: str) -> None:
     client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(OPEN_TRUST))
 
 
-def _delete_role(name: str) -> None:
-    iam = client("iam")
-    for each in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
-        iam.detach_role_policy(RoleName=name, PolicyArn=each["PolicyArn"])
-    for each in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-        iam.delete_role_policy(RoleName=name, PolicyName=each)
-    iam.delete_role(RoleName=name)
-
-
 def test_a_role_that_somebody_makes_first_is_left_alone() -> None:
     undisturbed = POST.undisturbed()
     with fresh() as world:
@@ -60,7 +52,7 @@ def test_a_role_that_somebody_makes_first_is_left_alone() -> None:
         assert world.ask_for().status == 409
         assert world.request("DELETE", ENVIRONMENT).status == 200
         assert list(inventory.everything()["roles"]) == [TRIGGER]
-        _delete_role(TRIGGER)
+        delete_role(TRIGGER)
         assert world.ask_for().status == 201
         world.finish()
         assert inventory.everything() == undisturbed.state
@@ -72,13 +64,13 @@ def test_a_role_that_somebody_makes_first_is_left_alone() -> None:
         pytest.param(
             POST,
             _at("AttachRolePolicy", f"{NOTEBOOK} arn:aws:iam::aws:policy/AmazonAthenaFullAccess"),
-            lambda: _delete_role(NOTEBOOK),
+            lambda: delete_role(NOTEBOOK),
             id="a role deleted while it is made",
         ),
         pytest.param(
             REAPPLY,
             _at("AttachRolePolicy", NOTEBOOK),
-            lambda: _delete_role(NOTEBOOK),
+            lambda: delete_role(NOTEBOOK),
             id="a role deleted while it is repaired",
         ),
         pytest.param(
@@ -104,7 +96,7 @@ def test_a_role_that_somebody_makes_first_is_left_alone() -> None:
         pytest.param(
             DELETE,
             _at("DetachRolePolicy", NOTEBOOK),
-            lambda: _delete_role(NOTEBOOK),
+            lambda: delete_role(NOTEBOOK),
             id="a role deleted while it is deleted",
         ),
     ],

@@ -16,10 +16,11 @@ from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
 
-from tests.kit import account, events, product
+from tests.kit import account, drifts, events, product
 from tests.kit.account import client
 from tests.kit.faults import Meddler
 from tests.kit.http import Api, invoke
+from tests.kit.names import POLICIES
 from tests.kit.recorder import RecordedCall, Recorder, recording
 from tests.kit.wire import Wire
 
@@ -39,7 +40,6 @@ TRUST = {
 _LONG_AFTER = 32_472_144_000.0
 """A time after any check: the year 2999, in seconds since the epoch."""
 
-_OWN_TAGS = ["trivet:environment", "trivet:role"]
 _TRIGGER, _NOTEBOOK, _WORKFLOW = (
     "LambdaTriggerStepFunc",
     "SageMaker",
@@ -81,7 +81,7 @@ class _World:
     def __init__(self, wire: Wire, recorder: Recorder, region: str) -> None:
         self.wire, self.recorder = wire, recorder
         self.api = Api(wire)
-        self.iam, self.states = client("iam"), client("stepfunctions")
+        self.iam = client("iam")
         identity = client("sts").get_caller_identity()
         self.partition = identity["Arn"].split(":")[1]
         self.region = region
@@ -145,11 +145,11 @@ class _World:
         self.unfence("fenced")
         self.iam_change("fenced")
         for name in ("hand", "pond"):
-            self.annihilate(name)
+            drifts.delete_all(name)
         self.drift_run()
-        self.annihilate("pond")
+        drifts.delete_all("pond")
         self.iam_change("pond")
-        self.annihilate("pond")
+        drifts.delete_all("pond")
         assert self.api.post("/environments/pond/reapply").status == 200
         for name in ("fenced", "hand", "lake", "pond"):
             assert self.api.get(f"/environments/{name}/drift").body["in_sync"], name
@@ -209,9 +209,9 @@ class _World:
             self.disturb("early")
             self.iam_change("lake")
             assert self.api.post("/environments/early/reapply").status == 200
-            self.annihilate("lake")
+            drifts.delete_all("lake")
             self.iam_change("lake")
-            self.annihilate("lake")
+            drifts.delete_all("lake")
             self.drift_run()
             for environment in ("early", "lake"):
                 for suffix in (_NOTEBOOK, _WORKFLOW, _TRIGGER):
@@ -233,37 +233,17 @@ class _World:
         """Let the trigger role vanish between the reading and the first change to it."""
         role = f"{name}-{_TRIGGER}"
         vanishing = Meddler(
-            lambda call: call.name == f"TagRole {role}", lambda: self.remove_role(role)
+            lambda call: call.name == f"TagRole {role}", lambda: drifts.delete_role(role)
         )
         self.wire.layers.append(vanishing)
 
     def disturb(self, name: str) -> None:
         """Change everything that can be changed about an environment's roles and policies."""
-        iam = self.iam
-        for suffix in (_NOTEBOOK, _WORKFLOW, _TRIGGER):
-            role = f"{name}-{suffix}"
-            iam.untag_role(RoleName=role, TagKeys=_OWN_TAGS)
-            iam.tag_role(RoleName=role, Tags=[{"Key": "added", "Value": "by hand"}])
-            iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(TRUST))
-            iam.update_role(RoleName=role, Description="changed", MaxSessionDuration=7200)
-            iam.attach_role_policy(RoleName=role, PolicyArn=self.managed(ADMINISTRATOR))
-            iam.detach_role_policy(RoleName=role, PolicyArn=self.attached(role))
-            iam.put_role_policy(
-                RoleName=role, PolicyName="added", PolicyDocument=json.dumps(POLICY)
-            )
-            iam.put_role_permissions_boundary(
-                RoleName=role, PermissionsBoundary=self.managed("policy/ReadOnlyAccess")
-            )
-        iam.delete_role_policy(
-            RoleName=f"{name}-{_NOTEBOOK}", PolicyName="PassWorkflowExecutionRole"
-        )
-        policy = self.policy(name)
-        iam.untag_policy(PolicyArn=policy, TagKeys=_OWN_TAGS)
-        iam.tag_policy(PolicyArn=policy, Tags=[{"Key": "added", "Value": "by hand"}])
-        self.fill_with_versions(policy)
-        machine = self.machine(name)
-        definition = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
-        self.states.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))
+        drifts.disturb(name)
+        for key in POLICIES:
+            policy = drifts.Target(name, key).policy
+            self.iam.tag_policy(PolicyArn=policy, Tags=[{"Key": "added", "Value": "by hand"}])
+            self.fill_with_versions(policy)
 
     def unfence(self, name: str) -> None:
         """Take the boundary off a role."""
@@ -279,37 +259,6 @@ class _World:
                 PolicyArn=policy, PolicyDocument=json.dumps(POLICY), SetAsDefault=True
             )
 
-    def annihilate(self, name: str) -> None:
-        """Delete everything that an environment has."""
-        for suffix in (_NOTEBOOK, _WORKFLOW, _TRIGGER):
-            self.remove_role(f"{name}-{suffix}")
-        for policy in self.iam.list_policies(Scope="Local")["Policies"]:
-            if policy["PolicyName"].startswith(f"{name}-"):
-                for version in self.iam.list_policy_versions(PolicyArn=policy["Arn"])["Versions"]:
-                    if not version["IsDefaultVersion"]:
-                        self.iam.delete_policy_version(
-                            PolicyArn=policy["Arn"], VersionId=version["VersionId"]
-                        )
-                self.iam.delete_policy(PolicyArn=policy["Arn"])
-        self.states.delete_state_machine(stateMachineArn=self.machine(name))
-
-    def remove_role(self, role: str) -> None:
-        iam = self.iam
-        for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
-            iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
-        for inline in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            iam.delete_role_policy(RoleName=role, PolicyName=inline)
-        iam.delete_role(RoleName=role)
-
-    def attached(self, role: str) -> str:
-        """The first of the AWS managed policies that Trivet attached."""
-        policies = self.iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-        return next(
-            str(each["PolicyArn"])
-            for each in policies
-            if ":iam::aws:" in each["PolicyArn"] and "Administrator" not in each["PolicyArn"]
-        )
-
     def own_policy(self, name: str) -> str:
         """The ARN of a policy that is not Trivet's, made if it is missing."""
         try:
@@ -323,9 +272,3 @@ class _World:
 
     def managed(self, policy: str) -> str:
         return f"arn:{self.partition}:iam::aws:{policy}"
-
-    def machine(self, name: str) -> str:
-        return (
-            f"arn:{self.partition}:states:{self.region}:{self.account}"
-            f":stateMachine:{name}-smoke-test"
-        )

@@ -15,15 +15,24 @@ class Target:
 
     def __init__(self, environment: str, key: str) -> None:
         self.iam, self.states = client("iam"), client("stepfunctions")
+        region = self.states.meta.region_name
+        self.partition = "aws-cn" if region.startswith("cn-") else "aws"
         self.environment, self.key = environment, key
         self.role = f"{environment}-{ROLES[key]}"
-        self.policy = f"arn:aws:iam::{ACCOUNT}:policy/{environment}-{POLICIES.get(key, '')}"
-        self.machine = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:{environment}-smoke-test"
+        self.policy = (
+            f"arn:{self.partition}:iam::{ACCOUNT}:policy/{environment}-{POLICIES.get(key, '')}"
+        )
+        place = f"arn:{self.partition}:states:{region}:{ACCOUNT}"
+        self.machine = f"{place}:stateMachine:{environment}-smoke-test"
 
     def attached(self) -> list[str]:
         """Return the ARNs of the managed policies attached to the role."""
         found = self.iam.list_attached_role_policies(RoleName=self.role)["AttachedPolicies"]
         return [policy["PolicyArn"] for policy in found]
+
+    def aws(self, arn: str) -> str:
+        """Return the ARN of a managed policy of AWS's in the target's partition."""
+        return arn.replace("arn:aws:", f"arn:{self.partition}:", 1)
 
     def inline(self) -> list[str]:
         """Return the names of the role's inline policies."""
@@ -58,11 +67,7 @@ class Drift:
 
 
 def role_deleted(target: Target) -> None:
-    for arn in target.attached():
-        target.iam.detach_role_policy(RoleName=target.role, PolicyArn=arn)
-    for name in target.inline():
-        target.iam.delete_role_policy(RoleName=target.role, PolicyName=name)
-    target.iam.delete_role(RoleName=target.role)
+    delete_role(target.role)
 
 
 def trust_opened(target: Target) -> None:
@@ -94,7 +99,9 @@ def tag_added(target: Target) -> None:
 
 
 def boundary_added(target: Target) -> None:
-    target.iam.put_role_permissions_boundary(RoleName=target.role, PermissionsBoundary=READ_ONLY)
+    target.iam.put_role_permissions_boundary(
+        RoleName=target.role, PermissionsBoundary=target.aws(READ_ONLY)
+    )
 
 
 def managed_policy_detached(target: Target) -> None:
@@ -108,7 +115,7 @@ def all_managed_policies_detached(target: Target) -> None:
 
 
 def managed_policy_attached(target: Target) -> None:
-    target.iam.attach_role_policy(RoleName=target.role, PolicyArn=ADMINISTRATOR)
+    target.iam.attach_role_policy(RoleName=target.role, PolicyArn=target.aws(ADMINISTRATOR))
 
 
 def inline_policy_added(target: Target) -> None:
@@ -142,14 +149,7 @@ def policy_edited(target: Target) -> None:
 
 
 def policy_deleted(target: Target) -> None:
-    for entity in target.iam.list_entities_for_policy(PolicyArn=target.policy)["PolicyRoles"]:
-        target.iam.detach_role_policy(RoleName=entity["RoleName"], PolicyArn=target.policy)
-    for version in target.iam.list_policy_versions(PolicyArn=target.policy)["Versions"]:
-        if not version["IsDefaultVersion"]:
-            target.iam.delete_policy_version(
-                PolicyArn=target.policy, VersionId=version["VersionId"]
-            )
-    target.iam.delete_policy(PolicyArn=target.policy)
+    delete_policy(target.policy)
 
 
 def policy_tag_changed(target: Target) -> None:
@@ -173,7 +173,7 @@ def state_machine_edited(target: Target) -> None:
 
 
 def state_machine_given_another_role(target: Target) -> None:
-    arn = f"arn:aws:iam::{ACCOUNT}:role/{target.environment}-SageMaker"
+    arn = f"arn:{target.partition}:iam::{ACCOUNT}:role/{target.environment}-SageMaker"
     target.states.update_state_machine(stateMachineArn=target.machine, roleArn=arn)
 
 
@@ -209,3 +209,42 @@ CATALOGUE = (
 def named(name: str) -> Drift:
     """Return the drift of this name; for those of more than one kind, the first."""
     return next(drift for drift in CATALOGUE if drift.name == name)
+
+
+def delete_role(name: str) -> None:
+    """Delete a role with all that stands in the way."""
+    iam = client("iam")
+    for each in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=name, PolicyArn=each["PolicyArn"])
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    iam.delete_role(RoleName=name)
+
+
+def delete_policy(arn: str) -> None:
+    """Delete a policy with all that stands in the way."""
+    iam = client("iam")
+    for entity in iam.list_entities_for_policy(PolicyArn=arn)["PolicyRoles"]:
+        iam.detach_role_policy(RoleName=entity["RoleName"], PolicyArn=arn)
+    for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
+        if not version["IsDefaultVersion"]:
+            iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
+    iam.delete_policy(PolicyArn=arn)
+
+
+def delete_all(environment: str) -> None:
+    """Delete all that an environment has in AWS."""
+    for key in ROLES:
+        target = Target(environment, key)
+        delete_role(target.role)
+        if key in POLICIES:
+            delete_policy(target.policy)
+    target.states.delete_state_machine(stateMachineArn=target.machine)
+
+
+def disturb(environment: str) -> None:
+    """Do to an environment all that leaves its roles, policies and state machine there."""
+    for drift in CATALOGUE:
+        if not drift.name.endswith("deleted") or drift.name == "inline_policy_deleted":
+            for key in drift.roles:
+                drift.on(environment, key)

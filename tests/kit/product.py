@@ -77,6 +77,11 @@ def document() -> dict[str, Any]:
     return found
 
 
+def forget_document() -> None:
+    """Have the OpenAPI document made anew."""
+    openapi.document.cache_clear()
+
+
 def managed_policies() -> set[str]:
     """Return the names of the AWS managed policies that the templates attach."""
     return set(catalogue.load().aws_managed_policies())

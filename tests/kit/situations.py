@@ -13,6 +13,7 @@ from typing import Any
 from . import inventory
 from .account import client
 from .checks import Answer
+from .drifts import named
 from .names import ACCOUNT, NAME, OPEN, OPEN_TRUST, POLICIES, POWER_USER, ROLES
 from .wire import Call
 from .world import World, fresh
@@ -96,30 +97,16 @@ def _unfinished(world: World) -> None:
 def _drifted(world: World) -> None:
     """Drift of about every kind, a role that is gone and a policy with five versions included."""
     _provisioned(world)
-    iam, states = client("iam"), client("stepfunctions")
-    for attached in iam.list_attached_role_policies(RoleName=TRIGGER)["AttachedPolicies"]:
-        iam.detach_role_policy(RoleName=TRIGGER, PolicyArn=attached["PolicyArn"])
-    iam.delete_role(RoleName=TRIGGER)
+    named("role_deleted").on(NAME, "lambda_trigger")
     for _ in range(4):
-        iam.create_policy_version(
-            PolicyArn=WORKFLOW_POLICY, PolicyDocument=json.dumps(OPEN), SetAsDefault=True
-        )
-    iam.update_assume_role_policy(RoleName=NOTEBOOK, PolicyDocument=json.dumps(OPEN_TRUST))
-    iam.update_role(RoleName=NOTEBOOK, Description="mine", MaxSessionDuration=7200)
-    iam.untag_role(RoleName=NOTEBOOK, TagKeys=["trivet:role"])
-    iam.tag_role(RoleName=NOTEBOOK, Tags=[{"Key": "mine", "Value": "yes"}])
-    iam.put_role_permissions_boundary(RoleName=NOTEBOOK, PermissionsBoundary=POWER_USER)
-    iam.detach_role_policy(
-        RoleName=NOTEBOOK, PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess"
-    )
-    iam.attach_role_policy(
-        RoleName=NOTEBOOK, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
-    )
-    iam.put_role_policy(RoleName=NOTEBOOK, PolicyName="mine", PolicyDocument=json.dumps(OPEN))
-    iam.delete_role_policy(RoleName=NOTEBOOK, PolicyName="PassWorkflowExecutionRole")
-    machine = states.list_state_machines()["stateMachines"][0]["stateMachineArn"]
-    definition = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
-    states.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))
+        named("policy_edited").on(NAME, "workflow_execution")
+    for drift in (
+        *("trust_opened", "description_changed", "session_lengthened", "tag_changed"),
+        *("tag_added", "boundary_added", "managed_policy_detached", "managed_policy_attached"),
+        *("inline_policy_added", "inline_policy_deleted"),
+    ):
+        named(drift).on(NAME, "notebook")
+    named("state_machine_edited").on(NAME, "workflow_execution")
 
 
 def _made_by_hand(world: World) -> None:

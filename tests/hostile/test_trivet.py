@@ -1,0 +1,25 @@
+"""Trivet over the hostile AWS: asked again as it says, it comes to the state of a kind one."""
+
+import pytest
+
+from tests.kit import inventory
+from tests.kit.hostile import hostile
+from tests.kit.situations import DELETE, DRIFT_RUN, POST, PUT, REAPPLY, Situation
+from tests.kit.world import fresh
+
+LONG_SINCE = 300
+"""Seconds after which AWS has come to rest."""
+
+
+@pytest.mark.parametrize(
+    "situation", [POST, PUT, REAPPLY, DRIFT_RUN, DELETE], ids=lambda each: each.name
+)
+def test_it_ends_as_on_a_kind_aws(situation: Situation) -> None:
+    undisturbed = situation.undisturbed()
+    with fresh() as world, world.wire.through(*hostile(world.clock, unheard_of=0)):
+        situation.prepare(world)
+        world.clock.sleep(LONG_SINCE)
+        situation.settle(world)
+        world.clock.sleep(LONG_SINCE)
+        world.finish()
+        assert inventory.everything() == undisturbed.state
