@@ -8,95 +8,24 @@ than all the rest.
 
 import http.client
 import json
-import re
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from trivet import errors
+from trivet.errors import Problem, Unreachable
 
 if TYPE_CHECKING:
     from botocore.session import Session
 
+__all__ = ["Answer", "Api", "Problem", "Unreachable", "path_of"]
+
 TIMEOUT = 35.0
 """Seconds: API Gateway answers within 29, whatever becomes of the request."""
-
-SAFE_TO_REPEAT = "The same call again is safe, and goes on where this one ended."
-
-
-class Unreachable(Exception):
-    """No answer came from the API, or the request could not be signed; the message says why."""
-
-
-class Problem(Exception):
-    """The API answered with an error, as RFC 9457 has it.
-
-    Attributes:
-        status: the HTTP status.
-        title: what kind of error it is, in a few words.
-        detail: what was being done to what, and what to do next.
-        errors: one `{"field", "message"}` per invalid field.
-        retry_after: seconds after which to call again, where the API says so.
-        type: the kind of problem, one of the list in the OpenAPI document, or "about:blank".
-    """
-
-    def __init__(
-        self,
-        status: int,
-        title: str,
-        detail: str,
-        errors: list[dict[str, str]] | None = None,
-        retry_after: int | None = None,
-        *,
-        type: str = "about:blank",  # noqa: A002  # RFC 9457 calls it so
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.title = title
-        self.detail = detail
-        self.errors = errors or []
-        self.retry_after = retry_after
-        self.type = type
-
-    @classmethod
-    def of(cls, status: int, content: bytes, headers: Mapping[str, str]) -> Self:
-        """Return the problem that an answer holds, API Gateway's own answers included."""
-        try:
-            found = json.loads(content)
-        except ValueError:
-            found = None
-        body: dict[str, Any] = found if isinstance(found, dict) else {}
-        title = str(body.get("title") or http.client.responses.get(status, "Error"))
-        said = body.get("detail") or body.get("message") or body.get("Message")
-        retry_after = headers.get("retry-after", "")
-        return cls(
-            status,
-            title,
-            str(said or f"The API answered with {status} {title}."),
-            body.get("errors") or [],
-            int(retry_after) if retry_after.isdigit() else None,
-            type=str(body.get("type") or "about:blank"),
-        )
-
-    @property
-    def advice(self) -> str:
-        """What the caller can do about it, in a sentence or two; empty where `detail` says it."""
-        if re.search(r"token.*expired|expired.*token", self.detail, re.IGNORECASE):
-            return "Your AWS credentials have run out: sign in anew (aws sso login, aws login)."
-        if self.status == 403:
-            return (
-                "Your AWS identity may not call this route, or the API has no such route. Check "
-                "whom you are signed in as (aws sts get-caller-identity), and ask those who run "
-                "Trivet for execute-api:Invoke on it."
-            )
-        if self.retry_after is not None:
-            return f"Try again in {self.retry_after} s."
-        if self.status == 429:
-            return "Too many requests at once: try again in a few seconds."
-        if self.status in (502, 503, 504) and self.type == "about:blank":
-            return f"{SAFE_TO_REPEAT} If it stays so, `trivet doctor` tells what is wrong."
-        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +115,7 @@ class Api:
                 headers = _lower(response.headers)
         except urllib.error.HTTPError as error:
             with error:
-                raise Problem.of(error.code, error.read(), _lower(error.headers)) from error
+                raise _problem(error.code, error.read(), _lower(error.headers)) from error
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(self._no_answer(error, request.get_method())) from error
         try:
@@ -199,8 +128,9 @@ class Api:
         reason = getattr(error, "reason", None) or error
         if isinstance(reason, TimeoutError):
             said = f"{self.url} gave no answer within {self._timeout:g} s."
-            return f"{said} {'Try again.' if method == 'GET' else SAFE_TO_REPEAT}"
-        return f"{self.url} cannot be reached: {reason}. {_CHECK_URL}"
+            return f"{said} {'Try again.' if method == 'GET' else errors.SAFE_TO_REPEAT}"
+        said = getattr(reason, "strerror", None) or reason
+        return f"{self.url} cannot be reached: {said}. {_CHECK_URL}"
 
 
 _CHECK_URL = "Check --url or TRIVET_URL, your network, and that the API is deployed or served."
@@ -213,3 +143,30 @@ def path_of(*parts: str) -> str:
 
 def _lower(headers: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
+
+
+def _problem(status: int, content: bytes, headers: Mapping[str, str]) -> Problem:
+    """Return the problem that an answer holds, API Gateway's own answers included."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        found = None
+    body: dict[str, Any] = found if isinstance(found, dict) else {}
+    title = str(body.get("title") or _phrase(status))
+    said = body.get("detail") or body.get("message") or body.get("Message")
+    retry_after = headers.get("retry-after", "")
+    return Problem(
+        status,
+        title,
+        str(said or f"The API answered with {status} {title}."),
+        body.get("errors") or [],
+        int(retry_after) if retry_after.isdigit() else None,
+        type=str(body.get("type") or "about:blank"),
+    )
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

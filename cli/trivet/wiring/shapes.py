@@ -93,8 +93,9 @@ def badge(x: float, y: float, result: Result, told: str) -> str:
 
 def arrow(left: float, right: float, y: float, result: Result, *, forbids: bool = False) -> str:
     """Return a straight arrow to the right."""
-    tip = "m0,-5 0,10" if forbids else "m-6,-4 6,4 -6,4"
-    return f'<path d="M{_n(left)},{_n(y)} H{_n(right - 1)} {tip}" {_stroke(result, forbids)}/>'
+    tip = "" if forbids else "m-6,-4 6,4 -6,4"
+    drawn = f'<path d="M{_n(left)},{_n(y)} H{_n(right - 1)} {tip}" {_stroke(result, forbids)}/>'
+    return drawn + _bar(right - 3, y, result) if forbids else drawn
 
 
 def line(
@@ -108,12 +109,18 @@ def line(
     down = end_y > y
     round_by = min(6.0, abs(end_y - y) / 2)
     turn = round_by if down else -round_by
-    tip = "m0,-4 0,8" if forbids else "m6,-4 -6,4 6,4"
+    tip = "" if forbids else "m6,-4 -6,4 6,4"
     path = (
         f"M{_n(x)},{_n(y)} H{_n(lane - round_by)} q{_n(round_by)},0 {_n(round_by)},{_n(turn)} "
         f"V{_n(end_y - turn)} q0,{_n(turn)} {_n(-round_by)},{_n(turn)} H{_n(end_x + 2)} {tip}"
     )
-    return f'<path d="{path}" {_stroke(result, forbids)}/>'
+    drawn = f'<path d="{path}" {_stroke(result, forbids)}/>'
+    return drawn + _bar(end_x + 5, end_y, result) if forbids else drawn
+
+
+def _bar(x: float, y: float, result: Result) -> str:
+    """Return what a line that forbids ends in."""
+    return f'<path d="M{_n(x)},{_n(y - 4)} v8" stroke-width="2.5" {_paint(result)}/>'
 
 
 def _stroke(result: Result, forbids: bool) -> str:
