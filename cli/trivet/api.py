@@ -129,8 +129,8 @@ class Api:
         if isinstance(reason, TimeoutError):
             said = f"{self.url} gave no answer within {self._timeout:g} s."
             return f"{said} {'Try again.' if method == 'GET' else errors.SAFE_TO_REPEAT}"
-        said = getattr(reason, "strerror", None) or reason
-        return f"{self.url} cannot be reached: {said}. {_CHECK_URL}"
+        why = getattr(reason, "strerror", None) or reason
+        return f"{self.url} cannot be reached: {why}. {_CHECK_URL}"
 
 
 _CHECK_URL = "Check --url or TRIVET_URL, your network, and that the API is deployed or served."

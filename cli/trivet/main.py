@@ -134,7 +134,9 @@ def _tell(error: click.ClickException) -> int:
 
 @click.group(
     "trivet",
-    cls=Trivet, help=f"IAM roles that work together, and stay so.\n{_EXAMPLES}", epilog=_EPILOG
+    cls=Trivet,
+    help=f"IAM roles that work together, and stay so.\n{_EXAMPLES}",
+    epilog=_EPILOG,
 )
 @click.version_option(VERSION, prog_name="trivet")
 def main() -> None:  # noqa: D103  # the help is in the decorator
