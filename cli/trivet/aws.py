@@ -85,10 +85,13 @@ def find_url(stage: str) -> str:
             "Or name the API itself with --url or TRIVET_URL."
         ) from error
     if len(found) != 1:
+        have = (
+            f"{len(found)} REST APIs named trivet have" if found else "No REST API named trivet has"
+        )
         raise Unreachable(
-            f"{len(found) or 'No'} REST APIs named trivet have a stage {stage} in "
-            f"{client.meta.region_name}, in the account of your credentials. Check AWS_PROFILE and "
-            "AWS_DEFAULT_REGION, or name the API itself with --url or TRIVET_URL."
+            f"{have} a stage {stage} in {client.meta.region_name}, in the account of your "
+            "credentials. Check AWS_PROFILE and AWS_DEFAULT_REGION, or name the API itself with "
+            "--url or TRIVET_URL."
         )
     # apigateway.REGION.SUFFIX answers, whatever the partition's suffix is.
     place = client.meta.endpoint_url.removeprefix("https://apigateway.")

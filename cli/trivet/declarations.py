@@ -70,7 +70,8 @@ def _documents(file: Path) -> Iterator[Any]:
         content = file.read_text(encoding="utf-8")
         documents = [_json(content)] if file.suffix == ".json" else _yaml(content)
     except (OSError, ValueError) as error:
-        raise click.UsageError(f"{file} cannot be read: {error}") from error
+        said = " ".join(str(error).split())
+        raise click.UsageError(f"{file} cannot be read: {said}.") from error
     for each in documents:
         yield from each if isinstance(each, list) else [each]
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import defaultdict, deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -88,12 +89,14 @@ class Stub:
                     given.release.wait(10)
                 body = given.body if isinstance(given.body, bytes) else json.dumps(given.body)
                 content = body if isinstance(body, bytes) else body.encode()
-                self.send_response(given.status)
-                for name, value in given.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
+                # Who asked may have stopped waiting.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    self.send_response(given.status)
+                    for name, value in given.headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content)
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -134,7 +134,6 @@ def _counts(report: Document) -> list[tuple[str, str]]:
 
 
 @click.group(invoke_without_command=True)
-@click.pass_context
 @with_session
 def runs(session: Session) -> None:
     """List drift runs, newest first, or show one.

@@ -89,7 +89,7 @@ class Wiring:
 
 def read(environment: Mapping[str, Any], profile: Mapping[str, Any] | None = None) -> Wiring:
     """Read the wiring from an environment document, and its profile's where there is one."""
-    names = {key: str(role["name"]) for key, role in environment["roles"].items()}
+    names = {key: _line(role["name"]) for key, role in environment["roles"].items()}
     smoke_test = environment["smoke_test"]
     checks = smoke_test.get("checks") or [{"name": each} for each in _USUAL]
     keys = _ordered(names, (profile or {}).get("roles") or [])
@@ -99,9 +99,9 @@ def read(environment: Mapping[str, Any], profile: Mapping[str, Any] | None = Non
     cards = [_role_card(key, names[key], found) for key in keys]
     machine = _machine_card(str(smoke_test.get("state_machine_arn") or ""), found)
     return Wiring(
-        environment=str(environment["name"]),
-        account_id=str(environment.get("account_id") or ""),
-        profile=str(environment.get("profile") or (profile or {}).get("name") or ""),
+        environment=_line(environment["name"]),
+        account_id=_line(environment.get("account_id")),
+        profile=_line(environment.get("profile")),
         smoke_test=str(smoke_test.get("status") or "pending"),
         cards=(*cards, machine),
         others=tuple(found.others),
@@ -123,10 +123,10 @@ class _Reader:
         self.others: list[Statement] = []
 
     def add(self, check: Mapping[str, Any]) -> None:
-        name = str(check["name"])
+        name = _line(check["name"])
         result = check.get("status")
         known: Result = result if _is_result(result) else "unknown"
-        detail = str(check.get("detail") or "")
+        detail = _line(check.get("detail"))
         plain = Statement(name, name, known, detail)
         if match := re.fullmatch(r"(.+?) role's trust policy .+", name):
             key = self.key_of(match[1])
@@ -195,4 +195,9 @@ def _breadth(environment: Mapping[str, Any], profile: Mapping[str, Any]) -> Iter
     for name in sorted({*given, *declared}):
         value = given.get(name, declared.get(name, {}).get("default"))
         values = value if isinstance(value, list) else [value]
-        yield f"{name}: {', '.join(map(str, values)) or 'none'}"
+        yield _line(f"{name}: {', '.join(map(str, values)) or 'none'}")
+
+
+def _line(said: Any) -> str:
+    """Return what a document says as one line; nothing for what it leaves out."""
+    return " ".join(str(said or "").split())
