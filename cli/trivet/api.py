@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from trivet import errors
+from trivet import VERSION, errors
 from trivet.errors import Problem, Unreachable
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Api:
         url = self.url + path
         if given:
             url += "?" + urllib.parse.urlencode(given, quote_via=urllib.parse.quote)
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "User-Agent": f"trivet/{VERSION}"}
         content = None if body is None else json.dumps(body).encode()
         if content is not None:
             headers["Content-Type"] = "application/json"

@@ -65,7 +65,9 @@ def _written(value: Any) -> list[str]:
         return []
     if isinstance(value, str):
         return [value]
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).splitlines()
+    written = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    # A comma says only that more follows, and would make the line before an addition differ.
+    return [line.removesuffix(",") for line in written.splitlines()]
 
 
 def _differing(actual: list[str], expected: list[str]) -> Iterator[str]:

@@ -107,6 +107,13 @@ class Trivet(click.Group):
         except (Problem, Unreachable) as error:
             output.error(error)
             code = FAILED
+        except KeyError as error:
+            click.echo(
+                f"Error: the API's answer has no {error}: is the API of another version than this "
+                f"trivet ({VERSION})? `trivet doctor` tells.",
+                err=True,
+            )
+            code = FAILED
         except click.Abort:
             click.echo("Stopped.", err=True)
             code = FAILED

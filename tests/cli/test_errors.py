@@ -69,6 +69,18 @@ def test_throttled_without_a_time(stub: Stub, trivet: Trivet) -> None:
     assert "try again in a few seconds" in trivet("show", NAME).err
 
 
+def test_an_api_of_another_version(stub: Stub, trivet: Trivet) -> None:
+    first_version = documents.environment()
+    del first_version["profile"]
+    stub.on(f"GET {HERE}", first_version)
+
+    ran = trivet("show", NAME)
+
+    assert ran.code == 1
+    assert "'profile'" in ran.err
+    assert ran.err.count("\n") == 1
+
+
 def test_a_redirect_is_not_followed(stub: Stub, trivet: Trivet) -> None:
     stub.on(f"GET {HERE}", b"", 302, {"Location": f"{stub.url}/environments"})
 
@@ -100,6 +112,12 @@ def test_an_api_that_is_slow(stub: Stub, method: str, told: str) -> None:
             Api(stub.url, timeout=0.05).call(method, HERE)
     finally:
         release.set()
+
+
+def test_the_api_is_told_who_asks(stub: Stub, trivet: Trivet) -> None:
+    trivet("list")
+
+    assert stub.asked[0].headers["user-agent"] == "trivet/2.0.0"
 
 
 def test_an_address_that_is_no_api(stub: Stub, trivet: Trivet) -> None:

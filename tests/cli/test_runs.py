@@ -110,6 +110,16 @@ def test_a_run_whose_looks_fail_on_and_on_is_given_up(stub: Stub, trivet: Trivet
     assert len(stub.asked) == 1 + 5
 
 
+def test_a_run_without_end_is_left_to_itself(stub: Stub, trivet: Trivet) -> None:
+    stub.on(f"POST {RUNS}", documents.report(status="running"), 202)
+    stub.on(f"GET {RUNS}/run-1", documents.report(status="running"))
+
+    ran = trivet("run", "-o", "json")
+
+    assert ran.code == 1
+    assert ran.err == "It is still running: trivet runs show run-1 tells more.\n"
+
+
 def test_a_long_report_is_put_together_from_its_pages(stub: Stub, trivet: Trivet) -> None:
     first, second = documents.row("repaired", name="a-1"), documents.row("failed", name="b-2")
     stub.on(f"GET {RUNS}/latest", documents.report(environments=[first], next_cursor="more"))

@@ -125,6 +125,7 @@ def plan(session: Session, name: str | None, path: Path | None, **fields: Any) -
 
     Exit code 2 where something would change. In the lines that differ, - is what AWS has and + is
     what is declared.
+    A role is widened, narrowed or altered against what is declared.
 
     \b
     trivet plan datalake-consumer-dev

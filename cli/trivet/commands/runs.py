@@ -23,6 +23,7 @@ def drift(session: Session, name: str | None) -> None:
 
     Exit code 2 where something differs. In the lines that differ, - is what AWS has and + is what
     is declared.
+    A role is widened, narrowed or altered against what is declared.
 
     \b
     trivet drift datalake-consumer-dev
@@ -78,7 +79,10 @@ def _run(session: Session, body: Document) -> None:
     path = path_of("drift-runs", report["id"])
     finished = progress.drift_run(report, lambda: session.get(path))
     _show(session, _whole(session, path, finished))
-    if finished["status"] != "finished" or not _went_well(finished, repairs=body["apply"]):
+    if finished["status"] != "finished":
+        click.echo(f"It is still running: trivet runs show {report['id']} tells more.", err=True)
+        sys.exit(FAILED)
+    if not _went_well(finished, repairs=body["apply"]):
         sys.exit(FAILED)
     sys.exit(DRIFT if finished["drifted"] and not body["apply"] else 0)
 
