@@ -62,6 +62,12 @@ class Session:
         except ValueError as error:
             raise click.UsageError(str(error)) from error
 
+    @property
+    def place(self) -> str:
+        """Where a command acts, for people who are asked whether it shall."""
+        api = f"stage {self.stage}" if self.stage else self.url or "no API"
+        return api if self.account is None else f"{api}, account {self.account}"
+
     def environments(self, *parts: str) -> str:
         """Return the path of the environments, or of one and what belongs to it."""
         from trivet.api import path_of

@@ -164,6 +164,7 @@ def test_a_problem_says_all_that_the_api_said(stub: Stub) -> None:
         ("pause", NAME, "--until", "4h"),
         ("run", "--preview", "--confirm", "run-1"),
         ("runs", "bogus"),
+        ("runs", "-o", "json", "show", "run-1"),
         ("account", "add", "not-an-id"),
         ("wiring", NAME, "--format", "png"),
     ],

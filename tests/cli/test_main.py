@@ -125,7 +125,7 @@ def test_on_a_terminal_it_asks_before_it_deletes(stub: Stub, answer: bytes, code
     os.close(terminal)
 
     assert ran.returncode == code
-    assert f"Delete {NAME}" in ran.stderr.decode()
+    assert f"Delete {NAME} ({stub.url}): " in ran.stderr.decode()
     assert len(stub.asked) == 1 - code
 
 
@@ -169,6 +169,17 @@ def test_colours_are_for_terminals_that_want_them(stub: Stub, trivet: Trivet) ->
     assert green in _on_a_terminal(stub)
     assert green not in _on_a_terminal(stub, NO_COLOR="1")
     assert "\x1b" not in trivet("show", NAME).out
+
+
+def test_a_terminal_shows_how_far_it_is(stub: Stub, trivet: Trivet) -> None:
+    stub.on(f"PUT /environments/{NAME}", documents.with_smoke_test("pending"))
+    stub.on(f"GET /environments/{NAME}", documents.environment())
+
+    shown = trivet("apply", NAME, FORCE_COLOR="1").err
+
+    assert f"{NAME}: applying" in shown
+    assert f"{NAME}: smoke test succeeded" in shown
+    assert trivet("apply", NAME).err == ""
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(stub: Stub) -> None:

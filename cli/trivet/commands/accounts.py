@@ -91,7 +91,7 @@ def remove(session: Session, account_id: str, yes: bool) -> None:
     \b
     trivet account remove 222222222222
     """
-    confirmed(f"Forget account {account_id}?", yes)
+    confirmed(f"Forget account {account_id} ({session.place})?", yes)
     answer = session.api.call("DELETE", path_of("accounts", account_id)).body
     if session.output == "json":
         output.document(answer)

@@ -135,7 +135,7 @@ def plan(session: Session, name: str | None, path: Path | None, **fields: Any) -
     wanted = _wanted(name, path, fields)
     documents, failed = _each(session, wanted, lambda each: _put(session, each, dry_run=True))
     if session.output == "json":
-        output.document(documents if path else documents[0]) if documents else None
+        output.document(documents if path else documents[0])
     else:
         for document in documents:
             view.plan(document)
@@ -183,7 +183,10 @@ def adopt(session: Session, name: str, yes: bool, **fields: Any) -> None:
     """
     path = session.environments(name, "adopt")
     body = {field: value for field, value in fields.items() if value is not None}
-    question = f"Take over what exists under the names of {name}, and change it as declared?"
+    question = (
+        f"Take over what exists under the names of {name} ({session.place}), and change it as "
+        "declared?"
+    )
     if not yes:
         asking_is_possible(question)
         view.plan(session.api.call("POST", path, {**body, "dry_run": True}).body)
@@ -232,8 +235,7 @@ def _each(
 def _finish(session: Session, documents: list[Document], failed: bool, many: bool) -> None:
     """Print what came of applying, and leave with 1 where not all is well."""
     if session.output == "json":
-        if documents:
-            output.document(documents if many else documents[0])
+        output.document(documents if many else documents[0])
     else:
         for document in documents:
             (view.brief_result if len(documents) > 1 else view.result)(document)

@@ -124,7 +124,7 @@ def unprotect(session: Session, name: str, yes: bool) -> None:
     \b
     trivet unprotect datalake-consumer-prod
     """
-    confirmed(f"Take the deletion protection off {name}?", yes)
+    confirmed(f"Take the deletion protection off {name} ({session.place})?", yes)
     _declared(session, "DELETE", name, "deletion-protection")
 
 
@@ -139,7 +139,8 @@ def delete(session: Session, name: str, yes: bool) -> None:
     trivet delete datalake-consumer-dev
     trivet delete datalake-consumer-dev --yes
     """
-    confirmed(f"Delete {name}: its roles, its policies, its state machine?", yes)
+    what = "its roles, its policies, its state machine"
+    confirmed(f"Delete {name} ({session.place}): {what}?", yes)
     answer = session.api.call("DELETE", session.environments(name)).body
     if session.output == "json":
         output.document(answer)

@@ -146,7 +146,9 @@ def runs(session: Session) -> None:
     trivet runs
     trivet runs show latest
     """
-    if click.get_current_context().invoked_subcommand is not None:
+    context = click.get_current_context()
+    if context.invoked_subcommand is not None:
+        _refuse_options(context)
         return
     listing = session.pages("/drift-runs", "drift_runs")
     if session.output == "json":
@@ -156,6 +158,13 @@ def runs(session: Session) -> None:
         ["ID", "STARTED", "TRIGGER", "KIND", "STATUS", "CHECKED", "DRIFTED", "REPAIRED", "FAILED"],
         [_row(each) for each in listing["drift_runs"]],
     )
+
+
+def _refuse_options(context: click.Context) -> None:
+    """Refuse options that stand before the name of a subcommand, where they would be lost."""
+    typed = click.core.ParameterSource.COMMANDLINE
+    if any(context.get_parameter_source(name) is typed for name in context.params):
+        raise click.UsageError(f"Options stand after {context.invoked_subcommand}.")
 
 
 def _row(report: Document) -> list[Cell]:
