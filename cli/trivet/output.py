@@ -97,7 +97,8 @@ def error(problem: Problem | Unreachable, about: str | None = None) -> None:
     """Print an error in words: what went wrong, each invalid field, and what to do."""
     lines = [f"Error: {f'{about}: ' if about else ''}{problem}"]
     if isinstance(problem, Problem):
-        lines += [f"  {each.get('field')}: {each.get('message')}" for each in problem.errors]
+        fields = (f"{each.get('field')}: {each.get('message')}" for each in problem.errors)
+        lines += [f"  {each}" for each in fields if each not in problem.detail]
         lines += [problem.advice] if problem.advice else []
     click.echo("\n".join(map(safe, lines)), err=True)
 

@@ -35,6 +35,14 @@ def test_invalid_fields_are_named(stub: Stub, trivet: Trivet) -> None:
     assert ran.err == "Error: 1 field is invalid.\n  tags.team: at most 256 characters\n"
 
 
+def test_a_field_that_the_detail_names_is_not_told_twice(stub: Stub, trivet: Trivet) -> None:
+    fields = [{"field": "name", "message": "too long"}]
+    told = documents.problem(422, "Invalid", "name: too long", errors=fields)
+    stub.on(f"PUT {HERE}", told, 422)
+
+    assert trivet("apply", NAME).err == "Error: name: too long\n"
+
+
 @pytest.mark.parametrize(
     ("status", "body", "advice"),
     [
