@@ -78,7 +78,7 @@ def _until(_: click.Context, __: click.Parameter, value: str) -> str:
     return time.replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
-def _declared(session: Session, method: str, name: str, part: str, body: Any = None) -> None:
+def _redeclared(session: Session, method: str, name: str, part: str, body: Any = None) -> None:
     """Call a route that changes what is declared, and show what came of it."""
     environment = session.api.call(method, session.environments(name, part), body).body
     if session.output == "json":
@@ -99,7 +99,7 @@ def pause(session: Session, name: str, until: str, reason: str) -> None:
     trivet pause datalake-consumer-dev --until 4h --reason "debugging access to the lake"
     trivet pause datalake-consumer-dev --until 2026-11-25T18:00 --reason "migration"
     """
-    _declared(session, "POST", name, "pause", {"until": until, "reason": reason})
+    _redeclared(session, "POST", name, "pause", {"until": until, "reason": reason})
 
 
 @click.command()
@@ -111,7 +111,7 @@ def resume(session: Session, name: str) -> None:
     \b
     trivet resume datalake-consumer-dev
     """
-    _declared(session, "DELETE", name, "pause")
+    _redeclared(session, "DELETE", name, "pause")
 
 
 @click.command()
@@ -125,7 +125,7 @@ def unprotect(session: Session, name: str, yes: bool) -> None:
     trivet unprotect datalake-consumer-prod
     """
     confirmed(f"Take the deletion protection off {name} ({session.place})?", yes)
-    _declared(session, "DELETE", name, "deletion-protection")
+    _redeclared(session, "DELETE", name, "deletion-protection")
 
 
 @click.command()
