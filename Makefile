@@ -14,7 +14,7 @@ PORT ?= 8000
 STAGE ?= dev
 ARGS ?=
 
-CODE := $(wildcard app.py chalicelib tools tests benchmarks)
+CODE := $(wildcard app.py chalicelib cli/trivet tools tests benchmarks)
 WORKERS := -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help
