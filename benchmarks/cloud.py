@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from chalicelib.model import Place
+from chalicelib.model.desired import Place
 from tools.child import ChildError, child_process, end_of_log
 from tools.embedded_aws import DEFAULT_REGION, client_settings, without_aws
 from tools.local_http import HOST

@@ -2,7 +2,7 @@
 
 import gc
 
-VERSION = "1.0.0"
+VERSION = "2.0.0"
 
 # What importing makes stays. By default Python looks through all of it for garbage again and
 # again meanwhile, which takes a tenth of a cold start.
