@@ -9,10 +9,9 @@ from typing import Any, cast
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
-from chalicelib.aws.accounts import Home
-from chalicelib.work.operation import Clock, Operation
 from moto import mock_aws
 
+from chalicelib.aws.accounts import Home
 from chalicelib.model.change import ChangeDocument
 from chalicelib.model.desired import Place
 from chalicelib.model.environment import Declaration, Environment
@@ -21,6 +20,7 @@ from chalicelib.table.environments import Environments
 from chalicelib.table.hold import Hold
 from chalicelib.table.records import Records
 from chalicelib.table.table import MOST_WRITES, Table, Write
+from chalicelib.work.operation import Clock, Operation
 
 HOME = "123456789012"
 MEMBER = "210987654321"
@@ -105,10 +105,9 @@ class Bench:
     wire: Wire
     clock: FakeClock = field(default_factory=FakeClock)
 
-    def table(self, caller: str | None = CALLER, id_: str | None = None) -> Table:
+    def table(self, caller: str | None = CALLER) -> Table:
         """The table as a new operation uses it, which begins now."""
         now = self.clock.now()
-        named = {} if id_ is None else {"id": id_}
         current = Operation(
             started=now,
             deadline=now + 20,
@@ -116,13 +115,12 @@ class Bench:
             caller=caller,
             request_id="request-1",
             clock=self.clock,
-            **named,
         )
         return Table(cast("Home", FakeHome(self.wire)), "trivet-test", current)
 
     def environments(self, caller: str | None = CALLER) -> Environments:
         """The environments as a new operation uses them."""
-        return Environments(self.table(caller), HOME)
+        return Environments(self.table(caller))
 
     def made(self, name: str = NAME, account_id: str = HOME, **declared: Any) -> Entry:
         """Create an environment, release it as ready, and return it as then recorded."""
@@ -142,7 +140,7 @@ class Bench:
 
     def seed(self, entries: list[Entry]) -> None:
         """Write records with their index rows, without a transaction for each."""
-        records = Records(self.table(), HOME)
+        records = Records(self.table())
         writes: list[Write] = []
         for entry in entries:
             indexed, index = records.indexed(entry, MOST_WRITES)
@@ -154,15 +152,15 @@ class Bench:
         """Return the rows under a key as they stand."""
         return list(self.table().query("looking", pk))
 
-    def index(self, name: str = NAME, account_id: str = HOME) -> set[str]:
+    def index(self, name: str = NAME, account_id: str = HOME) -> frozenset[str]:
         """Return the facets for which an index row of this environment stands."""
         answer = self.wire._client.scan(TableName="trivet-test")
         prefix = f"index#{account_id}#"
-        return {
+        return frozenset(
             item["pk"]["S"].removeprefix(prefix)
             for item in answer["Items"]
             if item["pk"]["S"].startswith(prefix) and item["sk"]["S"] == name
-        }
+        )
 
 
 def environment(

@@ -14,6 +14,7 @@ from chalicelib.errors import (
     Refused,
     Unavailable,
 )
+from chalicelib.model.change import ChangeDocument
 from chalicelib.model.environment import Look, timestamp
 from chalicelib.table.entry import Entry
 from chalicelib.table.history import History
@@ -41,6 +42,16 @@ def held(bench: Bench, entry: Entry, operation: Any = "reapply", **more: Any) ->
     hold = bench.environments().hold(entry, entry.environment, operation, **more)
     assert hold is not None
     return hold
+
+
+def end_with(
+    error: BaseException, hold: Hold, *changes: ChangeDocument, wanted: bool = False
+) -> None:
+    """Work under a hold until this error is raised."""
+    with hold:
+        hold.wanted_history = wanted
+        hold.changes += changes
+        raise error
 
 
 def told(bench: Bench, name: str = NAME, account_id: str = HOME) -> list[Any]:
@@ -199,9 +210,8 @@ def test_one_whose_release_fails_says_when_to_come_again(bench: Bench) -> None:
 
 @pytest.mark.parametrize("error", [Conflict("foreign"), Invalid([FieldError("a", "b")])])
 def test_a_refused_new_environment_leaves_nothing(bench: Bench, error: Exception) -> None:
-    with pytest.raises(type(error)), created(bench) as hold:
-        hold.wanted_history = True
-        raise error
+    with pytest.raises(type(error)):
+        end_with(error, created(bench), wanted=True)
     assert bench.environments().get(HOME, NAME) is None
     assert bench.index() == set()
     assert History(bench.table()).page(HOME, NAME, 10) is None
@@ -222,10 +232,9 @@ def test_history_has_what_changed_something_or_failed(
     bench: Bench, error: Exception, made: bool, outcomes: list[str]
 ) -> None:
     entry = bench.made()
-    with pytest.raises(type(error)), held(bench, entry) as hold:
-        hold.wanted_history = True
-        hold.changes += [change("made")] if made else []
-        raise error
+    changes = [change("made")] if made else []
+    with pytest.raises(type(error)):
+        end_with(error, held(bench, entry), *changes, wanted=True)
     entries = [each for each in told(bench) if each.operation == "reapply"]
     assert [each.outcome for each in entries] == outcomes
     for each in entries:
@@ -245,9 +254,9 @@ def test_what_was_asked_for_is_told_even_if_nothing_changed(bench: Bench) -> Non
 
 def test_what_a_died_process_planned_is_told_by_the_next(bench: Bench) -> None:
     entry = bench.made()
-    with pytest.raises(KeyboardInterrupt), held(bench, entry, planned=[change("planned")]) as hold:
-        hold.changes.append(change("made"))
-        raise KeyboardInterrupt
+    dying = held(bench, entry, planned=[change("planned")])
+    with pytest.raises(KeyboardInterrupt):
+        end_with(KeyboardInterrupt(), dying, change("made"))
     assert bench.read().is_held(bench.clock.now())
     bench.clock.time += LEASE + 1
     with held(bench, bench.read(), "drift_repair") as hold:
