@@ -36,7 +36,7 @@ def filled(template: Any, values: Values, file: Path) -> Any:
         return [
             filled(each, one, file)
             for each in template
-            for one in (_choices(each, values) if isinstance(each, str) else [values])
+            for one in (_choices(each, values) if isinstance(each, str) else (values,))
         ]
     return template
 
@@ -44,6 +44,8 @@ def filled(template: Any, values: Values, file: Path) -> Any:
 def used(template: Any) -> set[str]:
     """Return the names of the placeholders in a parsed template, IAM's variables included."""
     if isinstance(template, str):
+        if "${" not in template:
+            return set()
         return {match.group(1) for match in _PLACEHOLDER.finditer(template)}
     if isinstance(template, Mapping):
         return used(list(template)) | used(list(template.values()))
@@ -78,4 +80,4 @@ def _text(template: str, values: Values, file: Path) -> str:
             return match.group(0)
         raise TemplateError(f"{file}: unknown placeholder ${{{name}}}")
 
-    return _PLACEHOLDER.sub(value, template)
+    return _PLACEHOLDER.sub(value, template) if "${" in template else template

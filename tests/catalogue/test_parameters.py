@@ -15,7 +15,8 @@ from chalicelib.catalogue.files import Parameter, TemplateError
 from chalicelib.catalogue.parameters import fits
 from chalicelib.catalogue.placeholders import filled
 from chalicelib.errors import Invalid
-from chalicelib.model.desired import Desired
+from chalicelib.model import documents
+from chalicelib.model.desired import Desired, Place
 
 from .rendered import HERE, POLICIES, own_documents, rendered
 
@@ -38,6 +39,14 @@ def refused(name: str = "lake-dev", profile: str = "scoped", **given: Any) -> di
     with pytest.raises(Invalid) as raised:
         catalogue.load().profile(profile).check_parameters(name, given)
     return {each.field: each.message for each in raised.value.errors}
+
+
+def refusal(name: str, given: dict[str, Any]) -> Invalid | None:
+    try:
+        catalogue.load().profile("scoped").check_parameters(name, given)
+    except Invalid as error:
+        return error
+    return None
 
 
 def test_defaults_are_the_environments_own() -> None:
@@ -138,6 +147,33 @@ def test_what_would_not_fit_iams_limits_is_refused_with_the_parameter_named() ->
 
     assert list(errors) == ["parameters.buckets"]
     assert "IAM allows" in errors["parameters.buckets"]
+
+
+bucket_names = st.text("abz09*.-", min_size=3, max_size=63)
+
+
+@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@given(
+    name=st.text("az", min_size=3, max_size=33),
+    buckets=st.lists(bucket_names, max_size=30),
+    databases=st.lists(st.text("ab_", min_size=1, max_size=255), max_size=12),
+    keys=st.integers(0, 20),
+)
+def test_what_is_accepted_fits_iams_limits_wherever_it_is_rendered(
+    name: str, buckets: list[str], databases: list[str], keys: int
+) -> None:
+    given_ = {"buckets": buckets, "glue_databases": databases, "kms_keys": [KEY] * keys}
+    error = refusal(name, given_)
+    if error is not None:
+        [said] = error.errors
+        assert "IAM allows" in said.message
+        return
+
+    desired = rendered("scoped", name, Place("1" * 12, "aws-us-gov", "us-gov-west-1"), **given_)
+    for role in desired.roles:
+        assert sum(map(documents.size, role.inline_policies.values())) <= 10_240
+        assert documents.size(role.trust_policy) <= 2_048
+    assert all(documents.size(each.document) <= 6_144 for each in desired.policies)
 
 
 def test_values_that_fit_are_accepted() -> None:
