@@ -57,13 +57,18 @@ def simulator(call: Call, deliver: Deliver) -> AWSResponse:
     """Answer SimulatePrincipalPolicy as the templates expect it, where the role exists."""
     if call.action != "SimulatePrincipalPolicy":
         return deliver()
-    [action], [resource] = call.parameters["ActionNames"], call.parameters["ResourceArns"]
     context = {
         each["ContextKeyName"]: each["ContextKeyValues"]
         for each in call.parameters["ContextEntries"]
     }
-    decision = product.expected_decision(
-        call.parameters["PolicySourceArn"], action, resource, context
-    )
-    evaluated = {"EvalActionName": action, "EvalDecision": decision}
-    return call.answered({"IsTruncated": False, "EvaluationResults": [evaluated]})
+    source = call.parameters["PolicySourceArn"]
+    evaluated = [
+        {
+            "EvalActionName": action,
+            "EvalResourceName": resource,
+            "EvalDecision": product.expected_decision(source, action, resource, context),
+        }
+        for action in call.parameters["ActionNames"]
+        for resource in call.parameters["ResourceArns"]
+    ]
+    return call.answered({"IsTruncated": False, "EvaluationResults": evaluated})
