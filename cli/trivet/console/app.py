@@ -7,9 +7,10 @@ from flask import Flask, redirect, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
-from trivet.api import Api, Problem, Unreachable
+from trivet.api import Api
 from trivet.console import accounts, declare, diff, drift_runs, environments, pages, words
 from trivet.console.guard import Guard
+from trivet.errors import Problem, Unreachable
 
 _LONGEST_FORM = 128 * 1024
 """Bytes: the API takes bodies of up to 64 KB."""
@@ -57,11 +58,11 @@ def _home() -> Response:
 
 
 def _problem(error: Problem) -> tuple[str, int]:
-    return _error_page(error.status, error.title, error.detail, error)
+    return _error_page(error.status, error.title, error.detail, problem=error, again=_fields())
 
 
 def _unreachable(error: Unreachable) -> tuple[str, int]:
-    return _error_page(502, "No answer from Trivet's API", str(error))
+    return _error_page(502, "No answer from Trivet's API", str(error), again=_fields())
 
 
 def _own_error(error: HTTPException) -> tuple[str, int]:
@@ -74,18 +75,25 @@ def _own_error(error: HTTPException) -> tuple[str, int]:
     return _error_page(status, status.phrase, detail)
 
 
+def _fields() -> list[tuple[str, str]]:
+    """Return the fields of the form that was sent, to send them again."""
+    return [(key, value) for key, value in request.form.items(multi=True) if key != "form_token"]
+
+
 def _error_page(
-    status: int, title: str, detail: str, problem: Problem | None = None
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    problem: Problem | None = None,
+    again: list[tuple[str, str]] | None = None,
 ) -> tuple[str, int]:
-    """Show what went wrong, what to do next, and a way to send the same request again."""
+    """Show what went wrong and what to do next.
+
+    Args:
+        again: the fields to send the same request again with, where that can help.
+    """
     page = render_template(
-        "error.html",
-        status=status,
-        title=title,
-        detail=detail,
-        problem=problem,
-        again=[
-            (key, value) for key, value in request.form.items(multi=True) if key != "form_token"
-        ],
+        "error.html", status=status, title=title, detail=detail, problem=problem, again=again
     )
     return page, status

@@ -6,10 +6,10 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from trivet.api import Problem
 from trivet.console import declaration
 from trivet.console.declaration import Form
 from trivet.console.pages import Place, call
+from trivet.errors import Problem
 
 pages = Blueprint("declare", __name__)
 

@@ -11,8 +11,9 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from trivet import wiring
-from trivet.api import Problem, path_of
+from trivet.api import path_of
 from trivet.console.pages import Place, asked, call, next_page, under_way
+from trivet.errors import Problem
 
 pages = Blueprint("environments", __name__)
 

@@ -1,0 +1,359 @@
+"""Every page: what it asks of the API, and what it shows of the answer."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+
+import pytest
+
+from tests.console import documents
+from tests.console.conftest import Browser
+from tests.console.documents import ACCOUNT, ALICE, MEMBER, NAME, RUN_ID
+from tests.console.stub import Call, StubApi
+
+HERE = f"/environments/{NAME}"
+IN_MEMBER = f"/accounts/{MEMBER}/environments"
+
+
+def text_of(page: str) -> str:
+    """Return what a page says, without its tags."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def hidden(page: str, name: str) -> str:
+    """Return the value of a hidden field."""
+    found = re.search(rf'<input type="hidden" name="{name}" value="([^"]*)">', page)
+    assert found, name
+    return unescape(found[1])
+
+
+def test_environments_are_listed_with_their_states(browser: Browser) -> None:
+    page = browser.get("/environments")
+    rows = [text_of(row) for row in page.split("<tr>")[2:]]
+    assert rows[0].startswith("analytics-test ready in sync succeeded scoped")
+    assert rows[1].startswith(f"{NAME} drifted drifted failed standard")
+    assert rows[2].startswith("mlops-prod protected ready")
+    assert rows[3].startswith("notebook-lab paused incomplete not looked at pending")
+    assert f'href="{HERE}"' in page
+
+
+def test_filters_and_pages_of_the_list_are_the_apis(browser: Browser, api: StubApi) -> None:
+    page = browser.get("/environments?status=drifted&in_sync=&profile=+scoped&tag=team:a%26b&x=y")
+    filters = {"status": "drifted", "profile": "scoped", "tag": "team:a&b"}
+    assert api.calls == [Call("GET", "/environments", None, filters)]
+    following = re.search(r'href="([^"]*)" rel="next"', page)
+    assert following
+    browser.get(unescape(following[1]))
+    assert api.calls[1].query == filters | {"cursor": "bm90ZWJvb2s="}
+
+
+def test_an_empty_list_says_why(browser: Browser, api: StubApi) -> None:
+    api.answers["GET", "/environments"] = {"environments": [], "next_cursor": None}
+    assert "There is no environment here yet." in text_of(browser.get("/environments"))
+    assert "No environment fits." in text_of(browser.get("/environments?status=ready"))
+
+
+def test_one_environment_shows_roles_checks_and_declaration(browser: Browser) -> None:
+    page = browser.get(HERE)
+    said = text_of(page)
+    for role in documents.environment()["roles"].values():
+        assert f'data-copy="{role["arn"]}"' in page
+    assert "Checks: 1 failed, 1 skipped, 3 passed" in said
+    for check in documents.CHECKS:
+        assert check["detail"] in said
+    assert said.index("is implicitDeny") < said.index("this endpoint does not simulate")
+    assert "<svg" in page
+    assert f"by {ALICE}" in said
+    assert "team=datalake" in said
+    assert "2026-11-20 08:15:00 UTC" in said
+
+
+def test_an_environment_of_a_profile_that_is_gone_is_shown(browser: Browser, api: StubApi) -> None:
+    api.answers["GET", HERE] = documents.environment(profile="withdrawn")
+    assert "withdrawn" in browser.get(HERE)
+
+
+def test_while_the_smoke_test_is_under_way_the_page_loads_itself_anew(browser: Browser) -> None:
+    answer = browser.send("GET", "/environments/notebook-lab")
+    assert answer.headers["Refresh"] == "4"
+    assert "The smoke test is pending." in text_of(answer.text)
+    stopped = browser.send("GET", "/environments/notebook-lab?refresh=off")
+    assert "Refresh" not in stopped.headers
+    assert "Refresh" not in browser.send("GET", HERE).headers
+
+
+def test_drift_is_a_diff_with_its_effect(browser: Browser) -> None:
+    page = browser.get(f"{HERE}/drift")
+    assert "3 differences" in page
+    assert "<del>-         &#34;events:PutTargets&#34;,</del>" in page
+    assert "<del>-         &#34;iam:CreateUser&#34;</del>" in page
+    assert "<ins>+ arn:aws:iam::aws:policy/AmazonAthenaFullAccess</ins>" in page
+    said = text_of(page)
+    assert "update_policy widened allows iam:CreateUser on * besides" in said
+    assert "it exists without Trivet's tags" in said
+
+
+def test_an_environment_in_sync_says_so(browser: Browser) -> None:
+    page = browser.get("/environments/analytics-test/drift")
+    assert "In sync" in page
+    assert "Reapply" not in page
+
+
+def test_history_tells_who_did_what_and_why(browser: Browser, api: StubApi) -> None:
+    page = browser.get(f"{HERE}/history?cursor=abc")
+    said = text_of(page)
+    assert api.calls == [Call("GET", f"{HERE}/history", None, {"cursor": "abc"})]
+    assert f"After CreatePolicyVersion by arn:aws:iam::{ACCOUNT}:user/mallory" in said
+    assert "reapply failed 2026-11-24 21:59:58 UTC" in said
+    assert "IAM throttled past all retries; call again." in said
+    assert "4 changes" in said
+    assert "cursor=b2xkZXI%3D" in page
+
+
+def test_reapply_shows_what_it_changed(browser: Browser, api: StubApi) -> None:
+    answer = browser.post(f"{HERE}/reapply")
+    assert api.changing == [("POST", f"{HERE}/reapply", {"wait": 0})]
+    assert "Reapplied: 3 changes." in text_of(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("page", "call"),
+    [
+        ("smoke-test", ("POST", f"{HERE}/smoke-test", {"wait": 0})),
+        ("resume", ("DELETE", f"{HERE}/pause", None)),
+        ("unprotect", ("DELETE", f"{HERE}/deletion-protection", None)),
+    ],
+)
+def test_an_action_leads_back_to_the_environment(
+    browser: Browser, api: StubApi, page: str, call: tuple[str, str, dict[str, int] | None]
+) -> None:
+    answer = browser.post(f"{HERE}/{page}")
+    assert api.changing == [call]
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith(HERE)
+
+
+def test_a_pause_ends_after_the_hours_chosen(browser: Browser, api: StubApi) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert browser.post(f"{HERE}/pause", hours="4", reason=" an incident ").status_code == 303
+    [(method, path, body)] = api.changing
+    assert (method, path) == ("POST", f"{HERE}/pause")
+    assert body is not None
+    assert body["reason"] == "an incident"
+    until = datetime.fromisoformat(body["until"])
+    assert before <= until - timedelta(hours=4) <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("hours", ["", "x", "9999"])
+def test_a_pause_of_no_offered_length_is_refused(
+    browser: Browser, api: StubApi, hours: str
+) -> None:
+    assert browser.post(f"{HERE}/pause", hours=hours).status_code == 400
+    assert not api.calls
+
+
+def test_a_deletion_needs_the_name_typed(browser: Browser, api: StubApi) -> None:
+    page = browser.get(f"{HERE}/delete")
+    assert f"role/{NAME}-SageMaker" in page
+    answer = browser.post(f"{HERE}/delete", typed="datalake")
+    assert answer.status_code == 422
+    assert "Type the name exactly" in answer.text
+    assert not api.changing
+    said = text_of(browser.post(f"{HERE}/delete", typed=NAME).text)
+    assert api.changing == [("DELETE", HERE, None)]
+    assert f"policy/Audit from {NAME}-SageMaker" in said
+    assert f"role/{NAME}-X : it is foreign" in said
+
+
+def test_lifting_protection_is_asked_first(browser: Browser, api: StubApi) -> None:
+    assert "/environments/mlops-prod/unprotect" in browser.get("/environments/mlops-prod")
+    assert "Take the deletion protection off?" in browser.get("/environments/mlops-prod/unprotect")
+    assert not api.changing
+
+
+def test_every_environment_page_is_there_in_a_member_account(
+    browser: Browser, api: StubApi
+) -> None:
+    listing = browser.get(IN_MEMBER)
+    assert f'href="{IN_MEMBER}/member-lab"' in listing
+    page = browser.get(f"{IN_MEMBER}/member-lab")
+    assert f'href="{IN_MEMBER}/member-lab/drift"' in page
+    assert f"/declare?name=member-lab&amp;account_id={MEMBER}" in page
+    browser.post(f"{IN_MEMBER}/member-lab/reapply")
+    assert api.changing == [("POST", f"{IN_MEMBER}/member-lab/reapply", {"wait": 0})]
+
+
+def test_a_declaration_is_planned_then_applied(browser: Browser, api: StubApi) -> None:
+    form = browser.get("/declare")
+    assert 'value="standard" checked' in form
+    fields = {
+        "name": "new-one",
+        "account_id": "",
+        "profile": "scoped",
+        "parameter.scoped.buckets": "lake\r\nraw-*\r\n",
+        "parameter.scoped.cost_center": "4711",
+        "parameter.scoped.kms_keys": "",
+        "tag_key": ["team", "", "a=b"],
+        "tag_value": ["datalake", "left out", 'quote " and </script>'],
+        "on_extras": "report",
+        "deletion_protection": "on",
+    }
+    page = browser.post("/declare/plan", **fields).text
+    declaration = {
+        "on_extras": "report",
+        "profile": "scoped",
+        "parameters": {"buckets": ["lake", "raw-*"], "cost_center": "4711"},
+        "tags": {"team": "datalake", "a=b": 'quote " and </script>'},
+        "deletion_protection": True,
+    }
+    path = "/environments/new-one"
+    assert api.changing == [("PUT", path, {**declaration, "dry_run": True, "wait": 0})]
+    assert "create_role" in page
+    sent = {name: hidden(page, name) for name in ("name", "account_id", "declaration")}
+    applied = browser.post("/declare/apply", **sent).text
+    assert api.changing[1:] == [("PUT", path, {**declaration, "dry_run": False, "wait": 0})]
+    assert "Declared: 2 changes." in text_of(applied)
+
+
+def test_a_new_environment_leaves_the_defaults_to_the_api(browser: Browser, api: StubApi) -> None:
+    browser.post("/declare/plan", name="new-one", profile="standard", on_extras="remove")
+    [(_, _, body)] = api.changing
+    assert body == {"profile": "standard", "on_extras": "remove", "dry_run": True, "wait": 0}
+
+
+def test_the_form_of_one_that_exists_says_what_it_declares(browser: Browser, api: StubApi) -> None:
+    page = browser.get("/declare?name=analytics-test")
+    assert 'value="scoped" checked' in page
+    assert ">analytics-test-*\nlake</textarea>" in page
+    assert 'value="4711"' in page
+    assert 'name="tag_key" value="team"' in page
+    browser.post("/declare/plan", name="analytics-test", exists="true", profile="scoped")
+    [(_, _, body)] = api.changing
+    assert body is not None
+    assert (body["tags"], body["parameters"]) == ({}, {}), "what was emptied is emptied"
+
+
+def test_protection_is_never_lowered_by_the_form(browser: Browser, api: StubApi) -> None:
+    page = browser.get("/declare?name=mlops-prod")
+    assert hidden(page, "is_protected") == "true"
+    assert 'name="deletion_protection"' not in page
+    browser.post("/declare/plan", name="mlops-prod", exists="true", is_protected="true")
+    [(_, _, body)] = api.changing
+    assert body is not None
+    assert body["deletion_protection"] is True
+
+
+def test_adopting_is_planned_first_and_keeps_the_declaration(
+    browser: Browser, api: StubApi
+) -> None:
+    page = browser.post("/declare/adopt", name=NAME, account_id="").text
+    assert "Adopt: 3 changes" in page
+    sent = {name: hidden(page, name) for name in ("name", "account_id", "declaration", "adopt")}
+    assert "Adopted: 3 changes." in text_of(browser.post("/declare/apply", **sent).text)
+    path = f"{HERE}/adopt"
+    assert api.changing == [
+        ("POST", path, {"dry_run": True, "wait": 0}),
+        ("POST", path, {"dry_run": False, "wait": 0}),
+    ]
+
+
+def test_a_declaration_needs_a_name(browser: Browser, api: StubApi) -> None:
+    answer = browser.post("/declare/plan", name=" ", profile="standard")
+    assert answer.status_code == 422
+    assert "A name is needed." in answer.text
+    assert not api.changing
+
+
+@pytest.mark.parametrize("declaration", ["", "[]", "{"])
+def test_a_damaged_declaration_is_not_applied(
+    browser: Browser, api: StubApi, declaration: str
+) -> None:
+    fields = {"name": "new-one", "account_id": "", "declaration": declaration}
+    assert browser.post("/declare/apply", **fields).status_code == 400
+    assert not api.calls
+
+
+def test_drift_runs_are_listed(browser: Browser) -> None:
+    rows = [text_of(row) for row in browser.get("/drift-runs").split("<tr>")[2:]]
+    assert [re.search(r"ago (\S+(?: run)?) (\S+)", row).groups() for row in rows] == [  # type: ignore[union-attr]
+        ("run", "finished"),
+        ("preview", "finished"),
+        ("run", "running"),
+        ("stopped run", "stopped"),
+    ]
+
+
+def test_a_report_shows_what_was_found(browser: Browser, api: StubApi) -> None:
+    page = browser.get(f"/drift-runs/{RUN_ID}?cursor=abc")
+    said = text_of(page)
+    assert api.calls == [Call("GET", f"/drift-runs/{RUN_ID}", None, {"cursor": "abc"})]
+    assert "attaching AmazonS3FullAccess to mlops-prod-SageMaker: AccessDenied" in said
+    assert f"role/TrivetMember cannot be assumed" in said
+    assert f'href="/accounts/{ACCOUNT}/environments/{NAME}"' in page
+    assert "zoo-dev" in said
+    assert "iam:AttachRolePolicy 3" in said
+
+
+def test_a_run_under_way_shows_its_progress(browser: Browser) -> None:
+    answer = browser.send("GET", "/drift-runs/running-1")
+    assert answer.headers["Refresh"] == "4"
+    assert "120 environments checked so far" in text_of(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ({"apply": "false"}, {"apply": False}),
+        ({"apply": "true"}, {"apply": True}),
+        ({}, {"apply": False}),
+        ({"apply": "true", "confirm": "stopped-1"}, {"apply": True, "confirm": "stopped-1"}),
+    ],
+)
+def test_a_run_is_started_and_followed(
+    browser: Browser, api: StubApi, fields: dict[str, str], body: dict[str, object]
+) -> None:
+    answer = browser.post("/drift-runs", **fields)
+    assert api.changing == [("POST", "/drift-runs", {**body, "wait": 1})]
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/drift-runs/running-1")
+
+
+def test_only_a_stopped_run_can_be_confirmed(browser: Browser) -> None:
+    page = browser.get("/drift-runs/stopped-1")
+    assert "it would change 180 of 300" in page
+    assert hidden(page, "confirm") == "stopped-1"
+    assert "confirm" not in browser.get(f"/drift-runs/{RUN_ID}")
+
+
+def test_accounts_are_listed_shown_added_and_removed(browser: Browser, api: StubApi) -> None:
+    assert f'href="{IN_MEMBER}"' in browser.get("/accounts")
+    assert "deploy/member-account.json" in text_of(browser.get(f"/accounts/{MEMBER}"))
+    assert "Remove" not in browser.get(f"/accounts/{ACCOUNT}")
+    assert browser.post("/accounts", account_id=MEMBER, alias="ml-dev").status_code == 303
+    assert browser.post("/accounts", account_id=MEMBER, alias="").status_code == 303
+    assert browser.post(f"/accounts/{MEMBER}/remove").headers["Location"] == "/accounts"
+    assert api.changing == [
+        ("PUT", f"/accounts/{MEMBER}", {"alias": "ml-dev"}),
+        ("PUT", f"/accounts/{MEMBER}", {}),
+        ("DELETE", f"/accounts/{MEMBER}", None),
+    ]
+
+
+def test_what_the_api_says_is_never_markup(browser: Browser, api: StubApi) -> None:
+    hostile = '"><script src=x></script>'
+    environment = documents.failed()
+    environment |= {"tags": {hostile: hostile}, "created_by": hostile}
+    environment["smoke_test"]["checks"][0] = {
+        "name": hostile,
+        "status": "failed",
+        "detail": hostile,
+    }
+    api.answers["GET", HERE] = environment
+    changed = {**documents.UPDATED_POLICY, "summary": hostile, "actual": {hostile: hostile}}
+    api.answers["GET", f"{HERE}/drift"] = {
+        "name": hostile,
+        "in_sync": False,
+        "changes": [changed],
+        "foreign": [{"resource": hostile, "reason": hostile}],
+    }
+    for path in (HERE, f"{HERE}/drift", f"{HERE}/delete", f"/declare?name={NAME}"):
+        assert "<script src=x" not in browser.get(path)
