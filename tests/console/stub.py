@@ -113,6 +113,8 @@ def _runs() -> dict[tuple[str, str], dict[str, Any] | Exception]:
             id="stopped-1", applied=False, repaired=0, stopped="it would change 180 of 300"
         ),
     }
+    for each in reports["stopped-1"]["environments"]:
+        each |= {"outcome": "drifted", "error": None}
     listed = [
         {key: value for key, value in each.items() if key != "environments"}
         for each in reports.values()

@@ -32,6 +32,11 @@ def test_order_that_means_nothing_is_no_difference() -> None:
     assert of({"Action": ["b", "a"], "Sid": "s"}, {"Sid": "s", "Action": ["a", "b"]}) == []
 
 
+def test_what_is_added_at_the_end_of_a_list_is_one_line() -> None:
+    lines = of(["a", "b", "c"], ["a", "b"])
+    assert [line for line in lines if line[0] != " "] == [("-", '  "c"')]
+
+
 def test_a_statement_that_moved_is_a_difference() -> None:
     assert of([{"a": 1}, {"b": 2}], [{"b": 2}, {"a": 1}])
 
@@ -40,7 +45,7 @@ def test_equal_lines_far_from_a_difference_are_left_out() -> None:
     there = {f"k{number:02}": number for number in range(30)}
     lines = of(there, {**there, "k03": "x", "k25": "y"})
     assert ("gap", "") in lines
-    assert lines[0] == (" ", '  "k01": 1,')
+    assert lines[0] == (" ", '  "k01": 1')
     assert len(lines) == 13
 
 

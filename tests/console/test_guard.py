@@ -1,10 +1,11 @@
-"""Who gets nothing from the console: another origin, a rebound host name, whoever lacks the token."""
+"""Who gets nothing: a page of another origin, a rebound host name, whoever lacks the token."""
 
 import pytest
 
 from tests.console.conftest import HOST, Browser
 from tests.console.documents import NAME
 from tests.console.stub import StubApi
+from trivet.console.guard import Guard
 
 PAGES = ["/", "/environments", f"/environments/{NAME}", "/declare", "/static/console.css", "/none"]
 REAPPLY = f"/environments/{NAME}/reapply"
@@ -139,9 +140,7 @@ def test_every_form_that_changes_something_has_the_form_token(browser: Browser) 
         assert all(browser.guard.form_token in form.split("</form>")[0] for form in posts)
 
 
-def test_secrets_are_new_for_every_console(browser: Browser, stranger: Browser) -> None:
-    from trivet.console.guard import Guard
-
+def test_secrets_are_new_for_every_console() -> None:
     first, second = Guard(8765), Guard(8765)
     assert len({first.token, second.token, first.form_token, second.form_token}) == 4
     assert first.url == f"http://{HOST}/?token={first.token}"

@@ -49,12 +49,16 @@ def _line(line: str) -> Line:
 
 
 def _text(value: object) -> list[str]:
-    """Return a value line by line; nothing where there is none."""
+    """Return a value line by line; nothing where there is none.
+
+    Without the commas at the ends of lines: one more line would change the line before it, too.
+    """
     if value is None:
         return []
     if isinstance(value, str):
         return [value]
-    return json.dumps(_ordered(value), indent=2, ensure_ascii=False).splitlines()
+    written = json.dumps(_ordered(value), indent=2, ensure_ascii=False)
+    return [line.removesuffix(",") for line in written.splitlines()]
 
 
 def _ordered(value: object) -> object:

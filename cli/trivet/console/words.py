@@ -22,7 +22,7 @@ def drift_state(drift: Mapping[str, Any]) -> str:
     """Return what the last look at an environment found, in a word or two."""
     in_sync = drift["in_sync"]
     if in_sync is None:
-        return "not looked at"
+        return "unknown"
     return "in sync" if in_sync else "drifted"
 
 
