@@ -16,6 +16,7 @@ from tests.console.chromium import EVIL, Console
 from tests.console.documents import MEMBER, NAME, RUN_ID
 from tests.console.stub import StubApi
 from trivet.console import pages
+from trivet.errors import Problem
 
 pytestmark = [
     pytest.mark.slow,
@@ -134,6 +135,21 @@ def test_declaring_shows_the_plan_first(console: Console, page: Page) -> None:
     assert [body and body["dry_run"] for body in bodies] == [True, False]
     assert bodies[1] is not None
     assert bodies[1]["parameters"] == {"buckets": ["lake", "raw-*"]}
+
+
+def test_mistakes_are_told_beside_their_fields(console: Console, page: Page) -> None:
+    long = "At most 33 characters, small letters, digits and hyphens."
+    errors = [{"field": "name", "message": long}, {"field": "tags.owner", "message": "Not yours."}]
+    console.api.answers["PUT", "/environments/UPPER"] = Problem(422, "Invalid", "", errors)
+    page.goto(f"{console.url}/declare")
+    name = page.get_by_label("Name", exact=True)
+    name.fill("UPPER")
+    page.get_by_role("button", name="Show the plan").click()
+    assert "Not planned yet" in page.get_by_role("alert").inner_text()
+    assert (name.input_value(), name.get_attribute("aria-invalid")) == ("UPPER", "true")
+    assert page.locator("#name-mistakes").inner_text() == long
+    assert "name-mistakes" in (name.get_attribute("aria-describedby") or "")
+    check_looks(page, "declare-mistakes")
 
 
 def test_drift_is_shown_and_put_back(console: Console, page: Page) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from tests.console.conftest import Browser
 from tests.console.documents import NAME
+from tests.console.html import hidden, text_of
 from tests.console.stub import StubApi
-from tests.console.test_pages import hidden, text_of
 from trivet.errors import Problem, Unreachable
 
 HERE = f"/environments/{NAME}"
@@ -102,5 +102,5 @@ def test_a_defect_of_the_console_tells_no_traceback(browser: Browser, api: StubA
     api.answers["GET", HERE] = RuntimeError("a secret of the inside")
     browser.app.config["PROPAGATE_EXCEPTIONS"] = False
     page = browser.get(HERE, 500)
-    assert "The console has a defect." in page
+    assert "The console has a defect" in page
     assert "secret of the inside" not in page

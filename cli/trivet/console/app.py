@@ -69,7 +69,10 @@ def _own_error(error: HTTPException) -> tuple[str, int]:
     """Show an error of the console's own: no such page, or one of its defects."""
     status = HTTPStatus(error.code or 500)
     if isinstance(error, InternalServerError):
-        detail = "The console has a defect. What happened is in the terminal that it runs in."
+        detail = (
+            "The console has a defect, or the API is of another version than the console. What "
+            "happened is in the terminal that it runs in."
+        )
     else:
         detail = error.description or status.description
     return _error_page(status, status.phrase, detail)

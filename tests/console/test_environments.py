@@ -1,4 +1,4 @@
-"""Every page: what it asks of the API, and what it shows of the answer."""
+"""The list of environments, one of them, and what can be done to it."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,23 +8,12 @@ import pytest
 
 from tests.console import documents
 from tests.console.conftest import Browser
-from tests.console.documents import ACCOUNT, ALICE, MEMBER, NAME, RUN_ID
+from tests.console.documents import ACCOUNT, ALICE, MEMBER, NAME
+from tests.console.html import text_of
 from tests.console.stub import Call, StubApi
 
 HERE = f"/environments/{NAME}"
 IN_MEMBER = f"/accounts/{MEMBER}/environments"
-
-
-def text_of(page: str) -> str:
-    """Return what a page says, without its tags."""
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
-
-
-def hidden(page: str, name: str) -> str:
-    """Return the value of a hidden field."""
-    found = re.search(rf'<input type="hidden" name="{name}" value="([^"]*)">', page)
-    assert found, name
-    return unescape(found[1])
 
 
 def test_environments_are_listed_with_their_states(browser: Browser) -> None:
@@ -181,161 +170,6 @@ def test_every_environment_page_is_there_in_a_member_account(
     assert f"/declare?name=member-lab&amp;account_id={MEMBER}" in page
     browser.post(f"{IN_MEMBER}/member-lab/reapply")
     assert api.changing == [("POST", f"{IN_MEMBER}/member-lab/reapply", {"wait": 0})]
-
-
-def test_a_declaration_is_planned_then_applied(browser: Browser, api: StubApi) -> None:
-    form = browser.get("/declare")
-    assert 'value="standard" checked' in form
-    fields: dict[str, str | list[str]] = {
-        "name": "new-one",
-        "account_id": "",
-        "profile": "scoped",
-        "parameter.scoped.buckets": "lake\r\nraw-*\r\n",
-        "parameter.scoped.cost_center": "4711",
-        "parameter.scoped.kms_keys": "",
-        "tag_key": ["team", "", "a=b"],
-        "tag_value": ["datalake", "left out", 'quote " and </script>'],
-        "on_extras": "report",
-        "deletion_protection": "on",
-    }
-    page = browser.post("/declare/plan", **fields).text
-    declaration = {
-        "on_extras": "report",
-        "profile": "scoped",
-        "parameters": {"buckets": ["lake", "raw-*"], "cost_center": "4711"},
-        "tags": {"team": "datalake", "a=b": 'quote " and </script>'},
-        "deletion_protection": True,
-    }
-    path = "/environments/new-one"
-    assert api.changing == [("PUT", path, {**declaration, "dry_run": True, "wait": 0})]
-    assert "create_role" in page
-    sent = {name: hidden(page, name) for name in ("name", "account_id", "declaration")}
-    applied = browser.post("/declare/apply", **sent).text
-    assert api.changing[1:] == [("PUT", path, {**declaration, "dry_run": False, "wait": 0})]
-    assert "Declared: 2 changes." in text_of(applied)
-
-
-def test_a_new_environment_leaves_the_defaults_to_the_api(browser: Browser, api: StubApi) -> None:
-    browser.post("/declare/plan", name="new-one", profile="standard", on_extras="remove")
-    [(_, _, body)] = api.changing
-    assert body == {"profile": "standard", "on_extras": "remove", "dry_run": True, "wait": 0}
-
-
-def test_the_form_of_one_that_exists_says_what_it_declares(browser: Browser, api: StubApi) -> None:
-    page = browser.get("/declare?name=analytics-test")
-    assert 'value="scoped" checked' in page
-    assert ">analytics-test-*\nlake</textarea>" in page
-    assert 'value="4711"' in page
-    assert 'name="tag_key" value="team"' in page
-    browser.post("/declare/plan", name="analytics-test", exists="true", profile="scoped")
-    [(_, _, body)] = api.changing
-    assert body is not None
-    assert (body["tags"], body["parameters"]) == ({}, {}), "what was emptied is emptied"
-
-
-def test_protection_is_never_lowered_by_the_form(browser: Browser, api: StubApi) -> None:
-    page = browser.get("/declare?name=mlops-prod")
-    assert hidden(page, "is_protected") == "true"
-    assert 'name="deletion_protection"' not in page
-    browser.post("/declare/plan", name="mlops-prod", exists="true", is_protected="true")
-    [(_, _, body)] = api.changing
-    assert body is not None
-    assert body["deletion_protection"] is True
-
-
-def test_adopting_is_planned_first_and_keeps_the_declaration(
-    browser: Browser, api: StubApi
-) -> None:
-    page = browser.post("/declare/adopt", name=NAME, account_id="").text
-    assert "Adopt: 3 changes" in page
-    sent = {name: hidden(page, name) for name in ("name", "account_id", "declaration", "adopt")}
-    assert "Adopted: 3 changes." in text_of(browser.post("/declare/apply", **sent).text)
-    path = f"{HERE}/adopt"
-    assert api.changing == [
-        ("POST", path, {"dry_run": True, "wait": 0}),
-        ("POST", path, {"dry_run": False, "wait": 0}),
-    ]
-
-
-def test_a_declaration_needs_a_name(browser: Browser, api: StubApi) -> None:
-    answer = browser.post("/declare/plan", name=" ", profile="standard")
-    assert answer.status_code == 422
-    assert "A name is needed." in answer.text
-    assert not api.changing
-
-
-@pytest.mark.parametrize("declaration", ["", "[]", "{"])
-def test_a_damaged_declaration_is_not_applied(
-    browser: Browser, api: StubApi, declaration: str
-) -> None:
-    fields = {"name": "new-one", "account_id": "", "declaration": declaration}
-    assert browser.post("/declare/apply", **fields).status_code == 400
-    assert not api.calls
-
-
-def test_drift_runs_are_listed(browser: Browser) -> None:
-    rows = [text_of(row) for row in browser.get("/drift-runs").split("<tr>")[2:]]
-    assert [re.search(r"ago (\S+) (\S+)", row).groups() for row in rows] == [  # type: ignore[union-attr]
-        ("run", "finished"),
-        ("preview", "finished"),
-        ("run", "running"),
-        ("run", "stopped"),
-    ]
-
-
-def test_a_report_shows_what_was_found(browser: Browser, api: StubApi) -> None:
-    page = browser.get(f"/drift-runs/{RUN_ID}?cursor=abc")
-    said = text_of(page)
-    assert api.calls == [Call("GET", f"/drift-runs/{RUN_ID}", None, {"cursor": "abc"})]
-    assert "attaching AmazonS3FullAccess to mlops-prod-SageMaker: AccessDenied" in said
-    assert "role/TrivetMember cannot be assumed" in said
-    assert f'href="/accounts/{ACCOUNT}/environments/{NAME}"' in page
-    assert "zoo-dev" in said
-    assert "iam:AttachRolePolicy 3" in said
-
-
-def test_a_run_under_way_shows_its_progress(browser: Browser) -> None:
-    answer = browser.send("GET", "/drift-runs/running-1")
-    assert answer.headers["Refresh"] == "4"
-    assert "120 environments checked so far" in text_of(answer.text)
-
-
-@pytest.mark.parametrize(
-    ("fields", "body"),
-    [
-        ({"apply": "false"}, {"apply": False}),
-        ({"apply": "true"}, {"apply": True}),
-        ({}, {"apply": False}),
-        ({"apply": "true", "confirm": "stopped-1"}, {"apply": True, "confirm": "stopped-1"}),
-    ],
-)
-def test_a_run_is_started_and_followed(
-    browser: Browser, api: StubApi, fields: dict[str, str], body: dict[str, object]
-) -> None:
-    answer = browser.post("/drift-runs", **fields)
-    assert api.changing == [("POST", "/drift-runs", {**body, "wait": 1})]
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/drift-runs/running-1")
-
-
-def test_only_a_stopped_run_can_be_confirmed(browser: Browser) -> None:
-    page = browser.get("/drift-runs/stopped-1")
-    assert "it would change 180 of 300" in page
-    assert hidden(page, "confirm") == "stopped-1"
-    assert "confirm" not in browser.get(f"/drift-runs/{RUN_ID}")
-
-
-def test_accounts_are_listed_shown_added_and_removed(browser: Browser, api: StubApi) -> None:
-    assert f'href="{IN_MEMBER}"' in browser.get("/accounts")
-    assert "deploy/member-account.json" in text_of(browser.get(f"/accounts/{MEMBER}"))
-    assert "Remove" not in browser.get(f"/accounts/{ACCOUNT}")
-    assert browser.post("/accounts", account_id=MEMBER, alias="ml-dev").status_code == 303
-    assert browser.post("/accounts", account_id=MEMBER, alias="").status_code == 303
-    assert browser.post(f"/accounts/{MEMBER}/remove").headers["Location"] == "/accounts"
-    assert api.changing == [
-        ("PUT", f"/accounts/{MEMBER}", {"alias": "ml-dev"}),
-        ("PUT", f"/accounts/{MEMBER}", {}),
-        ("DELETE", f"/accounts/{MEMBER}", None),
-    ]
 
 
 def test_what_the_api_says_is_never_markup(browser: Browser, api: StubApi) -> None:
