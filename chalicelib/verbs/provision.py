@@ -122,9 +122,9 @@ def _check_name(
     other = installation.catalogue.contested(name, declaration.profile, neighbours.result())
     if other is not None:
         raise Conflict(
-            f"Environment {name} cannot stand beside environment {other} under profile scoped: "
-            f"what is named {min(name, other, key=len)}-* would be both's. Nothing was changed. "
-            "Choose another name, or profile standard for both."
+            f"Environment {name} cannot stand beside environment {other}: what is named "
+            f"{min(name, other, key=len)}-* would be both's, and the profile of one of them goes "
+            "by that name. Nothing was changed. Choose another name, or another profile for both."
         )
 
 
