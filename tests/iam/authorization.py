@@ -35,13 +35,17 @@ ContextValue = str | tuple[str, ...]
 
 CONDITION_KEYS = frozenset(
     {
+        "application-autoscaling:service-namespace",
         "aws:PrincipalAccount",
+        "aws:PrincipalArn",
+        "aws:PrincipalOrgID",
         "aws:PrincipalTag/*",
         "aws:RequestTag/*",
         "aws:RequestedRegion",
         "aws:ResourceAccount",
         "aws:ResourceTag/*",
         "aws:TagKeys",
+        "cloudwatch:namespace",
         "events:detail-type",
         "events:source",
         "iam:AssociatedResourceArn",
@@ -49,12 +53,14 @@ CONDITION_KEYS = frozenset(
         "iam:PermissionsBoundary",
         "iam:PolicyARN",
         "iam:ResourceTag/*",
+        "kms:GrantIsForAWSResource",
+        "sts:ExternalId",
     }
 )
 """The condition keys that requests carry; `/*` stands for a tag's key.
 
-This module fills them in, but for the principal's tags: Trivet's own functions have none that
-matter. The tests of the permissions boundary give those of a provisioned role.
+This module fills in those of the calls that Trivet makes. What provisioned roles, members' callers
+and strangers ask is made by hand, with the keys of its own.
 """
 
 

@@ -48,9 +48,9 @@ _USED_ANYWHERE = (
 """What may be done to anything: none of it runs under a role of someone else's."""
 
 _OWN_BY_NAME = {
-    "batch": ("*/{}-*",),
+    "batch": ("job-definition/{}-*", "job-queue/{}-*"),
     "cloudwatch": ("alarm:{}-*",),
-    "ecs": ("*/{}-*",),
+    "ecs": ("task-definition/{}-*",),
     "events": ("rule/{}-*",),
     "glue": ("job/{}-*",),
     "lambda": ("function:{}-*",),
@@ -59,18 +59,18 @@ _OWN_BY_NAME = {
 """Services of which an environment may do anything to its own, by the patterns of their names."""
 
 _ANOTHERS_NOTEBOOKS = (
-    *("sagemaker:CreateApp", "sagemaker:CreateNotebookInstance*", "sagemaker:CreatePresigned*"),
-    *("sagemaker:DeleteApp", "sagemaker:DeleteDomain", "sagemaker:DeleteNotebookInstance*"),
-    *("sagemaker:DeletePipeline", "sagemaker:DeleteSpace", "sagemaker:DeleteUserProfile"),
-    *("sagemaker:RetryPipelineExecution", "sagemaker:SendPipeline*", "sagemaker:StartNotebook*"),
-    *("sagemaker:StartPipelineExecution", "sagemaker:StartSession", "sagemaker:StopNotebook*"),
-    *("sagemaker:StopPipelineExecution", "sagemaker:UpdateDomain", "sagemaker:UpdateNotebook*"),
-    *("sagemaker:UpdatePipeline*", "sagemaker:UpdateSpace", "sagemaker:UpdateUserProfile"),
+    *("sagemaker:*PipelineExecution*", "sagemaker:CreateApp", "sagemaker:CreateNotebookInstance*"),
+    *("sagemaker:CreatePresigned*", "sagemaker:DeleteApp", "sagemaker:DeleteDomain"),
+    *("sagemaker:DeleteNotebook*", "sagemaker:DeletePipeline", "sagemaker:DeleteSpace"),
+    *("sagemaker:DeleteUserProfile", "sagemaker:StartNotebook*", "sagemaker:StartSession"),
+    *("sagemaker:StopNotebook*", "sagemaker:UpdateDomain", "sagemaker:UpdateNotebook*"),
+    *("sagemaker:UpdatePipeline", "sagemaker:UpdateSpace", "sagemaker:UpdateUserProfile"),
 )
 """Opening, changing and running what runs under a role of its own in SageMaker."""
 
 _OWN_IN_SAGEMAKER = (
-    *("notebook-instance*/{}-*", "pipeline/{}-*", "space/d-*/{}-*", "user-profile/d-*/{}-*"),
+    *("notebook-instance/{}-*", "notebook-instance-lifecycle-config/{}-*", "pipeline/{}-*"),
+    *("space/d-*/{}-*", "user-profile/d-*/{}-*"),
     # A domain's id has twelve characters after `d-`; with `*` an app's own name would do.
     "app/d-????????????/{}-*",
 )
