@@ -142,8 +142,8 @@ def requests_of(call: Call, state: State) -> tuple[AuthorizationRequest, ...]:
             return _dynamodb(call)
         case "events":
             return _events(call)
-        case "sts" if call.operation == "GetCallerIdentity":
-            return ()
+        case "sts":
+            return _sts(call)
     raise UnknownCallError(f"{call.name}: its authorization is not known")
 
 
@@ -365,6 +365,7 @@ _ON_TABLE = frozenset(
         "Scan",
         "UpdateContinuousBackups",
         "UpdateItem",
+        "UpdateTable",
         "UpdateTimeToLive",
     }
 )
@@ -409,6 +410,21 @@ def _dynamodb(call: Call) -> tuple[AuthorizationRequest, ...]:
 
 def _table(call: Call, name: str) -> str:
     return name if name.startswith("arn:") else call.arn("dynamodb", f"table/{name}")
+
+
+# STS ----------------------------------------------------------------------------------------------
+
+
+def _sts(call: Call) -> tuple[AuthorizationRequest, ...]:
+    match call.operation:
+        case "GetCallerIdentity":
+            return ()
+        case "AssumeRole":
+            _refuse(call, "SourceIdentity", "Tags", "TransitiveTagKeys")
+            parameters = call.parameters
+            external_id = _if_given("sts:ExternalId", parameters.get("ExternalId"))
+            return (_request(call, parameters["RoleArn"], external_id),)
+    raise UnknownCallError(f"{call.name}: its authorization is not known")
 
 
 # EventBridge --------------------------------------------------------------------------------------

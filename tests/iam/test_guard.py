@@ -24,7 +24,10 @@ WITH_FULL_ACCESS: Policy = {
     ],
 }
 OURS = {"aws:ResourceTag/trivet:environment": "lake"}
-OUR_TAG = {"aws:RequestTag/trivet:environment": "lake", "aws:TagKeys": ("trivet:environment",)}
+OUR_TAG: Mapping[str, ContextValue] = {
+    "aws:RequestTag/trivet:environment": "lake",
+    "aws:TagKeys": ("trivet:environment",),
+}
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/lake-SageMaker"
 POLICY = f"arn:aws:iam::{ACCOUNT}:policy/lake-LambdaTriggerStepFuncRole"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/TrivetEnvironmentBoundary"
