@@ -9,8 +9,7 @@ from typing import Any
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from chalicelib import templates
-from chalicelib.model import Place
+from chalicelib.model.desired import Desired, Place
 from tools.child import REPOSITORY
 from tools.permissions import names
 from tools.permissions.functions import FUNCTIONS, function_policy
@@ -22,7 +21,8 @@ from .simulator import Policy, simulate
 
 CONFIG = json.loads((REPOSITORY / ".chalice" / "config.json").read_text())
 STAGES = names.stages(CONFIG)
-NAMES = Names.of(names.catalogue(REPOSITORY / "policies"), {})
+CATALOGUE = names.catalogue(REPOSITORY / "policies")
+NAMES = Names.of(CATALOGUE, {})
 BOUNDARY: Policy = json.loads((REPOSITORY / "policies" / "permissions-boundary.json").read_text())
 
 US = Place(ACCOUNT, "aws", "us-east-1")
@@ -42,7 +42,7 @@ def checked_in(function: str, stage: str = "dev") -> Policy:
 
 
 def of_functions(
-    boundary: str | None = names.BOUNDARY_NAME, tag_keys: tuple[str, ...] = ("*",)
+    boundary: str | None = names.DEFAULT_BOUNDARY, tag_keys: tuple[str, ...] = ("*",)
 ) -> dict[str, Policy]:
     """The policies of all functions in a stage with these settings."""
     stage = Stage("trivet", "dev", "trivet-dev", boundary, tag_keys)
@@ -60,15 +60,28 @@ def refused(policies: Mapping[str, Policy], asked: Sequence[AuthorizationRequest
     return sorted({f"{d.request.action} on {d.request.resource}" for d in every if not d.allowed})
 
 
+def rendered(profile: str, place: Place = US, environment: str = "lake") -> Desired:
+    """An environment of this profile, with what it may be given in parameters."""
+    kms = {"kms_keys": [f"arn:{place.partition}:kms:{place.region}:{ACCOUNT}:key/any"]}
+    of = CATALOGUE.profile(profile)
+    return of.render(
+        environment,
+        place,
+        tags={},
+        permissions_boundary=None,
+        parameters=kms if "kms_keys" in of.parameters else {},
+    )
+
+
 @cache
-def provisioned(role: str, environment: str = "lake", partition: str = "aws") -> Policy:
+def provisioned(role: str, profile: str = "standard", partition: str = "aws") -> Policy:
     """All that is attached to a role of an environment, AWS's managed policies included.
 
     Left out is what those allow under conditions that the requests of the tests do not carry.
     """
     [place] = [each for each in PLACES if each.partition == partition]
-    desired = templates.load().render(environment, place, {}, None)
-    [wanted] = [each for each in desired.roles if each.key == role]
+    desired = rendered(profile, place)
+    wanted = desired.role(role)
     own = list(wanted.inline_policies.values())
     own += [each.document for each in desired.policies if each.role == role]
     managed = [arn.split(":policy/")[1] for arn in wanted.managed_policies if ":iam::aws:" in arn]

@@ -11,14 +11,23 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from chalicelib import templates
-from chalicelib.model import Place
+from chalicelib.model.desired import Place
 from tools.permissions.boundary import permissions_boundary
 from tools.permissions.names import Stage
 
 from .authorization import AuthorizationRequest, ContextValue
 from .cases import ACCOUNT
-from .policies import BOUNDARY, NAMES, PLACES, ROLES, allowed, provisioned, refused
+from .policies import (
+    BOUNDARY,
+    CATALOGUE,
+    NAMES,
+    PLACES,
+    ROLES,
+    allowed,
+    provisioned,
+    refused,
+    rendered,
+)
 from .simulator import actions_of
 
 TAG = "trivet:environment"
@@ -61,13 +70,14 @@ def passing(role: str, service: str, environment: str | None = "lake") -> Author
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.partition)
-def test_the_wiring_works_under_it(place: Place) -> None:
+@pytest.mark.parametrize("profile", CATALOGUE.profiles)
+def test_the_wiring_works_under_it(profile: str, place: Place) -> None:
     """All that the smoke test expects holds of the roles' policies and the boundary together."""
-    desired = templates.load().render("lake", place, {}, None)
+    desired = rendered(profile, place)
     for role in ROLES:
         of_role = [each for each in desired.expectations if each.role == role]
         requests = [asked(each.action, each.resource, each.context) for each in of_role]
-        own = allowed(provisioned(role, "lake", place.partition), requests)
+        own = allowed(provisioned(role, profile, place.partition), requests)
         bounded = allowed(BOUNDARY, requests)
 
         assert len(of_role) >= 3

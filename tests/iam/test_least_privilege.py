@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tools.permissions.functions import FUNCTIONS, Function
-from tools.permissions.names import BOUNDARY_NAME
+from tools.permissions.names import DEFAULT_BOUNDARY
 
 from .authorization import AuthorizationRequest, ContextValue
 from .cases import ACCOUNT, request
@@ -96,7 +96,7 @@ def refusals(decisions: Iterable[Decision]) -> list[str]:
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
 def test_every_call_is_allowed(recorded: Recorded, partition: str) -> None:
-    requests = moved(asked(recorded, US, BOUNDARY_NAME), partition)
+    requests = moved(asked(recorded, US, DEFAULT_BOUNDARY), partition)
 
     assert refusals(simulate(POLICIES, requests)) == []
 
@@ -164,7 +164,7 @@ def test_more_than_is_used_is_noticed(recorded: Recorded) -> None:
 
 
 def used(recorded: Recorded, function: str) -> list[AuthorizationRequest]:
-    own = [one for name, one in asked(recorded, US, BOUNDARY_NAME) if name == function]
+    own = [one for name, one in asked(recorded, US, DEFAULT_BOUNDARY) if name == function]
     return own + of_lambda_itself(function)
 
 

@@ -38,10 +38,10 @@ DELETE = ("iam:DeletePolicy", "iam:DeleteRole")
 
 PASS_ROLE = ("iam:PassRole",)
 CREATE_MACHINE = ("states:CreateStateMachine", "states:TagResource")
-READ_MACHINE = ("states:DescribeStateMachine", "states:ListTagsForResource")
+READ_MACHINE = ("states:DescribeStateMachine",)
 RUN_MACHINE = ("states:StartExecution", "states:UpdateStateMachine")
 DELETE_MACHINE = ("states:DeleteStateMachine",)
-READ_EXECUTION = ("states:DescribeExecution",)
+READ_EXECUTION = ("states:DescribeExecution", "states:DescribeStateMachineForExecution")
 START_EXECUTION = ("states:StartExecution",)
 
 ASSUME_ROLE = ("sts:AssumeRole",)

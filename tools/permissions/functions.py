@@ -10,10 +10,10 @@ and only the boundary opens the rest: whatever Trivet changes is bounded before.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
+from chalicelib.settings import Function
 from tools.permissions import actions
-from tools.permissions.names import BOUNDARY_NAME, MEMBER_ROLE_NAME, OWN_TAGS, Names, Stage
+from tools.permissions.names import DEFAULT_BOUNDARY, MEMBER_ROLE, OWN_TAGS, Names, Stage
 from tools.permissions.statements import (
     GETS_OUR_TAG,
     IS_OURS,
@@ -27,7 +27,6 @@ from tools.permissions.statements import (
     policy,
 )
 
-Function = Literal["api_handler", "drift_run", "fleet_step", "iam_change"]
 FUNCTIONS: tuple[Function, ...] = ("api_handler", "drift_run", "fleet_step", "iam_change")
 
 STARTS_FLEET: tuple[Function, ...] = ("api_handler", "drift_run")
@@ -109,18 +108,13 @@ def _at_home(function: Function, stage: Stage) -> Iterator[Statement]:
         [arn("events", "event-bus/default")],
         {"ForAllValues:StringEquals": {"events:source": "trivet"}},
     )
-    yield allow("ActInMemberAccounts", actions.ASSUME_ROLE, [iam(f"role/{MEMBER_ROLE_NAME}")])
+    yield allow("ActInMemberAccounts", actions.ASSUME_ROLE, [iam(f"role/{MEMBER_ROLE}")])
     if function in STARTS_FLEET:
         yield allow("LookAfterTheTable", actions.LOOK_AFTER_TABLE, table)
         yield allow(
             "StartTheFleet",
             actions.START_EXECUTION,
             [arn("states", f"stateMachine:{stage.fleet}")],
-        )
-        yield allow(
-            "FollowTheFleet",
-            actions.READ_EXECUTION,
-            [arn("states", f"execution:{stage.fleet}:*")],
         )
 
 
@@ -164,7 +158,7 @@ def _creating(stage: Stage, names: Names) -> Iterator[Statement]:
         _policies(names.policies),
         *(GETS_OUR_TAG, keys),
     )
-    if stage.boundary == BOUNDARY_NAME:
+    if stage.boundary == DEFAULT_BOUNDARY:
         # The name is none of those that may be changed or deleted below.
         yield allow("CreateTheMissingBoundary", actions.CREATE_POLICY, [_boundary(stage)])
 

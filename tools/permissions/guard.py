@@ -9,7 +9,7 @@ acts for itself, such as API Gateway calling a function.
 from collections.abc import Iterator, Sequence
 
 from tools.permissions.functions import role_patterns
-from tools.permissions.names import BOUNDARY_NAME, MEMBER_ROLE_NAME, Stage
+from tools.permissions.names import DEFAULT_BOUNDARY, MEMBER_ROLE, Stage
 from tools.permissions.statements import (
     GETS_OUR_TAG,
     IS_OURS,
@@ -59,7 +59,7 @@ _GIVES_TAGS = (
     *("states:CreateStateMachine", "states:TagResource"),
 )
 
-_BOUNDARY = iam(f"policy/{BOUNDARY_NAME}")
+_BOUNDARY = iam(f"policy/{DEFAULT_BOUNDARY}")
 
 
 def service_control_policy(stages: Sequence[Stage]) -> Policy:
@@ -73,7 +73,7 @@ def service_control_policy(stages: Sequence[Stage]) -> Policy:
 
 def _statements(stages: Sequence[Stage]) -> Iterator[Statement]:
     [app] = {stage.app for stage in stages}
-    own_roles = [*role_patterns(f"{app}-*"), fleet_role(f"{app}-*"), MEMBER_ROLE_NAME]
+    own_roles = [*role_patterns(f"{app}-*"), fleet_role(f"{app}-*"), MEMBER_ROLE]
     by_others = _nobody_of([*own_roles, *DEPLOYERS])
     yield deny("WhatTrivetRunsOn", _WRITES, [*_runs_on(app, stages), _BOUNDARY], by_others)
     made = [*_CHANGES_IN_IAM, *_CHANGES_OF_TAGGED_MACHINES]

@@ -8,10 +8,10 @@ region of a partition (us-east-1 in the commercial one): the stack belongs there
 from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.events import IAM_CHANGES
+from chalicelib.triggers.iam_change import IAM_CHANGES
 from tools.permissions.boundary import permissions_boundary
 from tools.permissions.functions import in_target, role_patterns
-from tools.permissions.names import BOUNDARY_NAME, MEMBER_ROLE_NAME, Names, Stage
+from tools.permissions.names import DEFAULT_BOUNDARY, MEMBER_ROLE, Names, Stage
 from tools.permissions.statements import policy
 
 Template = dict[str, Any]
@@ -35,7 +35,7 @@ def member_account(stages: Sequence[Stage], names: Names) -> Template:
         "IamChanges": _rule(),
         "SendIamChanges": _sender(),
     }
-    if stage.boundary == BOUNDARY_NAME:
+    if stage.boundary == DEFAULT_BOUNDARY:
         resources["Boundary"] = _boundary(stages, names)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -125,9 +125,9 @@ def _parameters(stage: Stage) -> dict[str, Any]:
             "AllowedValues": ["granted", "withdrawn"],
         },
     }
-    if stage.boundary == BOUNDARY_NAME:
+    if stage.boundary == DEFAULT_BOUNDARY:
         parameters["CreateBoundary"] = {
-            "Description": f"No, where the account has a {BOUNDARY_NAME} of another stack.",
+            "Description": f"No, where the account has a {DEFAULT_BOUNDARY} of another stack.",
             "Default": "yes",
             "AllowedValues": ["yes", "no"],
         }
@@ -139,7 +139,7 @@ def _role(stage: Stage, names: Names) -> dict[str, Any]:
         "Type": "AWS::IAM::Role",
         "Condition": _GRANTED,
         "Properties": {
-            "RoleName": MEMBER_ROLE_NAME,
+            "RoleName": MEMBER_ROLE,
             "Description": "Trivet, from its own account: provisions roles and keeps them.",
             "AssumeRolePolicyDocument": trust_policy(stage),
             "Policies": [
@@ -162,7 +162,7 @@ def _boundary(stages: Sequence[Stage], names: Names) -> dict[str, Any]:
         "DeletionPolicy": "Retain",
         "UpdateReplacePolicy": "Retain",
         "Properties": {
-            "ManagedPolicyName": BOUNDARY_NAME,
+            "ManagedPolicyName": DEFAULT_BOUNDARY,
             "Description": "The most that a role which Trivet provisions may do.",
             "PolicyDocument": permissions_boundary(names, stages),
         },

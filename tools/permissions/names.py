@@ -3,20 +3,31 @@
 This is the one place that knows where the application keeps its templates and its tags.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chalicelib import templates
-from chalicelib.model import ENVIRONMENT_TAG, ROLE_TAG
-from chalicelib.templates import TemplateError, Templates
+from chalicelib.aws.accounts import MEMBER_ROLE
+from chalicelib.catalogue import load
+from chalicelib.catalogue.catalogue import Catalogue
+from chalicelib.catalogue.files import TemplateError
+from chalicelib.model.desired import ENVIRONMENT_TAG, ROLE_TAG
+from chalicelib.settings import DEFAULT_BOUNDARY, NO_BOUNDARY
 
-__all__ = ["ENVIRONMENT_TAG", "OWN_TAGS", "Names", "Stage", "TemplateError", "catalogue", "stages"]
+__all__ = [
+    "DEFAULT_BOUNDARY",
+    "ENVIRONMENT_TAG",
+    "MEMBER_ROLE",
+    "OWN_TAGS",
+    "Names",
+    "Stage",
+    "TemplateError",
+    "catalogue",
+    "stages",
+]
 
 OWN_TAGS = (ENVIRONMENT_TAG, ROLE_TAG)
-BOUNDARY_NAME = "TrivetEnvironmentBoundary"
-MEMBER_ROLE_NAME = "TrivetMember"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +44,18 @@ class Names:
     retired_policies: Sequence[str] = field(default=())
 
     @classmethod
-    def of(cls, profiles: Iterable[Templates], retired: Mapping[str, Sequence[str]]) -> "Names":
-        """Return the names in these profiles' templates.
+    def of(cls, catalogue: Catalogue, retired: Mapping[str, Sequence[str]]) -> "Names":
+        """Return the names in the templates of these profiles.
 
         Args:
             retired: `roles` and `policies` that the templates named once.
         """
-        profiles = tuple(profiles)
-        machines = [profile.state_machine for profile in profiles]
         return cls(
-            roles=_distinct(name for each in profiles for name in each.role_names().values()),
-            policies=_distinct(name for each in profiles for name in each.policy_names()),
-            aws_managed_policies=sorted(
-                {name for each in profiles for name in each.aws_managed_policies()}
-            ),
-            state_machines=_distinct(machine.name for machine in machines),
-            state_machine_roles=_distinct(
-                each.role_names()[machine.role]
-                for each, machine in zip(profiles, machines, strict=True)
-            ),
+            roles=catalogue.role_names(),
+            policies=catalogue.policy_names(),
+            aws_managed_policies=catalogue.aws_managed_policies(),
+            state_machines=catalogue.state_machine_names(),
+            state_machine_roles=catalogue.state_machine_role_names(),
             retired_roles=retired.get("roles", ()),
             retired_policies=retired.get("policies", ()),
         )
@@ -66,7 +70,7 @@ class Stage:
     name: str
     """The stage's own, such as `dev`."""
     table: str
-    boundary: str | None = BOUNDARY_NAME
+    boundary: str | None = DEFAULT_BOUNDARY
     """The policy that every provisioned role must have as its boundary: name, ARN, or none."""
     tag_keys: tuple[str, ...] = ("*",)
     """The keys that callers' tags may have; `*` in one stands for any characters."""
@@ -82,13 +86,17 @@ class Stage:
         return f"{self.prefix}-fleet"
 
 
-def catalogue(folder: Path) -> tuple[Templates, ...]:
-    """Return the templates of every profile in this folder, checked.
+def catalogue(folder: Path) -> Catalogue:
+    """Return all profiles in this folder, checked.
 
     Raises:
         TemplateError: a template cannot be right; names the file.
     """
-    return (templates.load(folder),)
+    found = tuple(sorted(file.parent.name for file in folder.glob("*/profile.json")))
+    loaded = load(folder, found)
+    for error in loaded.broken.values():
+        raise error
+    return loaded
 
 
 def stages(config: Mapping[str, Any]) -> tuple[Stage, ...]:
@@ -101,16 +109,12 @@ def _stage(config: Mapping[str, Any], name: str) -> Stage:
         **config.get("environment_variables", {}),
         **config["stages"][name].get("environment_variables", {}),
     }
-    boundary = variables.get("TRIVET_PERMISSIONS_BOUNDARY") or BOUNDARY_NAME
+    boundary = variables.get("TRIVET_PERMISSIONS_BOUNDARY") or DEFAULT_BOUNDARY
     keys = variables.get("TRIVET_TAG_KEYS") or "*"
     return Stage(
         app=config["app_name"],
         name=name,
         table=variables.get("TRIVET_TABLE") or f"trivet-{variables.get('TRIVET_STAGE', 'dev')}",
-        boundary=None if boundary == "none" else boundary,
+        boundary=None if boundary == NO_BOUNDARY else boundary,
         tag_keys=tuple(key.strip() for key in keys.split(",") if key.strip()),
     )
-
-
-def _distinct(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
