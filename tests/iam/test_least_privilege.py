@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tools.permissions.functions import FUNCTIONS, Function
+from chalicelib.settings import Function
+from tools.permissions.functions import FUNCTIONS
 from tools.permissions.names import DEFAULT_BOUNDARY
 
 from .authorization import AuthorizationRequest, ContextValue

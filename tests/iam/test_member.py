@@ -13,7 +13,8 @@ import pytest
 
 from tools.child import REPOSITORY
 from tools.make_policies import INLINE_POLICY_LIMIT, SESSION_POLICY_LIMIT
-from tools.permissions.functions import FUNCTIONS, Function, function_policy, session_policy
+from chalicelib.settings import Function
+from tools.permissions.functions import FUNCTIONS, function_policy, session_policy
 from tools.permissions.names import Names, Stage
 from tools.permissions.statements import minified
 
