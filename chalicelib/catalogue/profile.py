@@ -167,6 +167,7 @@ class Profile:
         """Return every placeholder with its value."""
         values: dict[str, str | tuple[str, ...]] = {
             "environment": name,
+            "environment_underscored": name.replace("-", "_"),
             "partition": place.partition,
             "account_id": place.account_id,
             "region": place.region,
