@@ -46,6 +46,7 @@ CONDITION_KEYS = frozenset(
         "aws:ResourceTag/*",
         "aws:TagKeys",
         "cloudwatch:namespace",
+        "ecs:cluster",
         "events:detail-type",
         "events:source",
         "iam:AssociatedResourceArn",

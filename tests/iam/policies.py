@@ -77,7 +77,7 @@ def rendered(profile: str, place: Place = US, environment: str = "lake") -> Desi
 def provisioned(role: str, profile: str = "standard", partition: str = "aws") -> Policy:
     """All that is attached to a role of an environment, AWS's managed policies included.
 
-    Left out is what those allow under conditions that the requests of the tests do not carry.
+    Left out is what they say under conditions that the requests of the tests do not carry.
     """
     [place] = [each for each in PLACES if each.partition == partition]
     desired = rendered(profile, place)
@@ -85,20 +85,12 @@ def provisioned(role: str, profile: str = "standard", partition: str = "aws") ->
     own = list(wanted.inline_policies.values())
     own += [each.document for each in desired.policies if each.role == role]
     managed = [arn.split(":policy/")[1] for arn in wanted.managed_policies if ":iam::aws:" in arn]
-    statements = [one for name in managed for one in _managed(name)]
-    statements += [one for document in own for one in _statements(document)]
+    own += [_aws_managed_policies()[name.rpartition("/")[2]]["Document"] for name in managed]
+    statements = [one for document in own for one in _statements(document)]
     return {
         "Version": "2012-10-17",
         "Statement": [{**one, "Sid": f"S{i}"} for i, one in enumerate(statements)],
     }
-
-
-def _managed(name: str) -> Iterator[dict[str, Any]]:
-    document = _aws_managed_policies()[name.rpartition("/")[2]]["Document"]
-    for statement in _statements(document):
-        keys = {key for each in statement.get("Condition", {}).values() for key in each}
-        if keys <= CONDITION_KEYS:
-            yield statement
 
 
 @cache
@@ -107,6 +99,9 @@ def _aws_managed_policies() -> dict[str, Any]:
     return loaded
 
 
-def _statements(document: Any) -> list[dict[str, Any]]:
+def _statements(document: Any) -> Iterator[dict[str, Any]]:
     found = document["Statement"]
-    return list(found) if isinstance(found, list) else [found]
+    for statement in found if isinstance(found, list) else [found]:
+        keys = {key for each in statement.get("Condition", {}).values() for key in each}
+        if keys <= CONDITION_KEYS:
+            yield statement

@@ -238,18 +238,6 @@ EXITS: dict[str, tuple[str, AuthorizationRequest]] = {
         "notebook",
         passing("theirs-AmazonSageMaker-role", "sagemaker.amazonaws.com"),
     ),
-    "Trivet's API function": (
-        "workflow_execution",
-        asked("lambda:InvokeFunction", arn("lambda", "function:trivet-dev")),
-    ),
-    "the code of Trivet's function": (
-        "lambda_trigger",
-        asked("lambda:UpdateFunctionCode", arn("lambda", "function:trivet-dev-drift_run")),
-    ),
-    "Trivet's table": (
-        "workflow_execution",
-        asked("dynamodb:PutItem", arn("dynamodb", "table/trivet-dev")),
-    ),
     "Trivet's rule": (
         "workflow_execution",
         asked("events:DisableRule", arn("events", "rule/trivet-dev-drift_run-event")),
@@ -301,6 +289,22 @@ EXITS: dict[str, tuple[str, AuthorizationRequest]] = {
 }
 """What a role's own policies open (whose, and what is asked), and the boundary closes."""
 
+CLOSED_TWICE: dict[str, tuple[str, AuthorizationRequest]] = {
+    "Trivet's API function": (
+        "workflow_execution",
+        asked("lambda:InvokeFunction", arn("lambda", "function:trivet-dev")),
+    ),
+    "the code of Trivet's function": (
+        "lambda_trigger",
+        asked("lambda:UpdateFunctionCode", arn("lambda", "function:trivet-dev-drift_run")),
+    ),
+    "Trivet's table": (
+        "workflow_execution",
+        asked("dynamodb:PutItem", arn("dynamodb", "table/trivet-dev")),
+    ),
+}
+"""What the templates deny as well, so that it is closed where the boundary is lifted."""
+
 
 @pytest.mark.parametrize("what", EXITS)
 def test_an_exit_that_the_roles_policies_open_is_closed(what: str) -> None:
@@ -308,6 +312,17 @@ def test_an_exit_that_the_roles_policies_open_is_closed(what: str) -> None:
 
     assert allowed(provisioned(role), [request]) == [True], "closed without a boundary, too"
     assert allowed(BOUNDARY, [request]) == [False]
+
+
+@pytest.mark.parametrize("profile", CATALOGUE.profiles)
+@pytest.mark.parametrize("what", CLOSED_TWICE)
+def test_trivets_functions_and_table_are_closed_by_the_templates_too(
+    what: str, profile: str
+) -> None:
+    role, request = CLOSED_TWICE[what]
+
+    assert allowed(BOUNDARY, [request]) == [False]
+    assert allowed(provisioned(role, profile), [request]) == [False]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.settings import Function
 from tools.child import REPOSITORY
 from tools.make_policies import INLINE_POLICY_LIMIT, SESSION_POLICY_LIMIT
-from chalicelib.settings import Function
 from tools.permissions.functions import FUNCTIONS, function_policy, session_policy
 from tools.permissions.names import Names, Stage
 from tools.permissions.statements import minified
