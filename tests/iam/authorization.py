@@ -45,6 +45,7 @@ CONDITION_KEYS = frozenset(
         "aws:ResourceAccount",
         "aws:ResourceTag/*",
         "aws:TagKeys",
+        "aws:userid",
         "cloudwatch:namespace",
         "ecs:cluster",
         "events:detail-type",
@@ -55,6 +56,8 @@ CONDITION_KEYS = frozenset(
         "iam:PolicyARN",
         "iam:ResourceTag/*",
         "kms:GrantIsForAWSResource",
+        "lambda:SourceFunctionArn",
+        "redshift-data:statement-owner-iam-userid",
         "sts:ExternalId",
     }
 )

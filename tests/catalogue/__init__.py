@@ -1,0 +1,1 @@
+"""The profiles under `policies/`: loading, rendering, and what the rendered roles may do."""
