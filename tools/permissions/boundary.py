@@ -42,7 +42,7 @@ _USED_ANYWHERE = (
     *("logs:*LogDeliver*", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:Describe*"),
     *("logs:FilterLogEvents", "logs:Get*", "logs:PutLogEvents", "logs:StartQuery"),
     *("logs:StopQuery", "sns:Get*", "sns:List*", "sns:Publish", "sqs:GetQueue*", "sqs:List*"),
-    *("sqs:*Message", "states:List*", "states:SendTask*"),
+    *("sqs:*Message", "sqs:ChangeMessage*", "states:List*", "states:SendTask*"),
     *("states:ValidateStateMachineDefinition", "tag:GetResources", "xray:Get*", "xray:Put*"),
 )
 """What may be done to anything: none of it runs under a role of someone else's."""
