@@ -429,6 +429,19 @@ def test_no_role_says_of_anything_whose_it_is() -> None:
     assert allowed(BOUNDARY, [*requests, own]) == [False] * 4 + [True]
 
 
+def test_whoever_tags_a_role_says_whose_it_is() -> None:
+    """So nobody but Trivet may: the roles themselves cannot, and the guard keeps others from it."""
+    machine = arn("states", "stateMachine:other-train")
+
+    assert allowed(
+        BOUNDARY,
+        [
+            asked("states:UpdateStateMachine", machine, None, environment="lake"),
+            asked("states:UpdateStateMachine", machine, None, environment="other"),
+        ],
+    ) == [False, True]
+
+
 def test_an_environment_named_like_trivet_gets_nothing_of_trivets() -> None:
     environment = "trivet-dev"
     requests = [
