@@ -57,8 +57,10 @@ def test_no_generated_file_is_left_over() -> None:
 
 
 def test_another_role_and_managed_policy_are_followed(checkout: Path) -> None:
-    glue = checkout / "policies" / "glue"
-    shutil.copytree(checkout / "policies" / "lambda_trigger", glue)
+    standard = checkout / "policies" / "standard"
+    glue = standard / "glue"
+    shutil.copytree(standard / "lambda_trigger", glue)
+    edit(standard / "profile.json", lambda profile: profile["roles"].append("glue"))
     edit(
         glue / "role.json",
         lambda role: role.update(
@@ -198,7 +200,14 @@ def test_generated_files_are_among_those_listed(checkout: Path) -> None:
 
 def test_renamed_template_changes_what_the_package_holds(checkout: Path) -> None:
     before = generated(checkout)[Path("policies/files.txt")]
-    (checkout / "policies" / "lambda_trigger").rename(checkout / "policies" / "trigger")
+    standard = checkout / "policies" / "standard"
+    (standard / "lambda_trigger").rename(standard / "trigger")
+    edit(
+        standard / "profile.json",
+        lambda profile: profile.update(
+            roles=[each.replace("lambda_trigger", "trigger") for each in profile["roles"]]
+        ),
+    )
     edit(
         checkout / "policies" / "smoke-test" / "expectations.json",
         lambda each: each.__delitem__(slice(None)),
@@ -206,6 +215,6 @@ def test_renamed_template_changes_what_the_package_holds(checkout: Path) -> None
 
     after = generated(checkout)[Path("policies/files.txt")]
 
-    assert "lambda_trigger/trust.json\n" in before
-    assert "trigger/trust.json" in after.splitlines()
+    assert "standard/lambda_trigger/trust.json\n" in before
+    assert "standard/trigger/trust.json" in after.splitlines()
     assert after != before
