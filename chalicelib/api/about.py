@@ -29,7 +29,7 @@ def get_health(call: Call) -> Answer:
 def list_profiles(call: Call) -> Answer:
     """List the profiles that this deployment allows."""
     catalogue = call.installation.catalogue
-    allowed = [catalogue.profile(name) for name in catalogue.allowed]
+    allowed = [catalogue.profiles[name] for name in catalogue.allowed if name in catalogue.profiles]
     return Answer(schemas.Profiles([_document(each, catalogue.default) for each in allowed]))
 
 

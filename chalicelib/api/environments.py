@@ -283,7 +283,7 @@ def _end_of_pause(given: str, now: float) -> str:
         raise _wrong_end("must be a time as RFC 3339 in UTC, such as 2026-11-25T18:00:00Z")
     if not 0 < ahead <= _LONGEST_PAUSE.total_seconds():
         raise _wrong_end(f"must be in the future, at most {_LONGEST_PAUSE.days} days ahead")
-    return timestamp(until.timestamp())
+    return timestamp(until.timestamp()).replace(".000Z", "Z")
 
 
 def _wrong_end(message: str) -> Invalid:

@@ -65,6 +65,8 @@ class AccountLook:
     target: Target
     started_at: str
     cases: Sequence[Case]
+    whole: bool = True
+    """Whether all environments of the account were looked at."""
     unreadable: Sequence[Finding] = ()
     boundary_error: str | None = None
 
@@ -105,7 +107,7 @@ def look_at(
     unreadable = [
         Finding(account_id, row.name, "failed", error=str(row))
         for row in rows
-        if isinstance(row, Unreadable)
+        if isinstance(row, Unreadable) and (names is None or row.name in names)
     ]
     outdated = threads.start(boundary.out_of_date, installation, target)
     wanted = [(each, installation.rendered(each.environment)) for each in entries]
@@ -115,8 +117,9 @@ def look_at(
         target,
         started_at,
         [Case(entry, desired, actual[desired.name]) for entry, desired in wanted],
-        unreadable,
-        outdated.result(),
+        whole=names is None,
+        unreadable=unreadable,
+        boundary_error=outdated.result(),
     )
 
 
@@ -150,7 +153,7 @@ def check(
     Args:
         record: remember what was seen; a preview writes nothing but its report.
     """
-    run = _AccountRun(installation, seen.target, repair, record)
+    run = _AccountRun(installation, seen.target, repair, record, record and not seen.whole)
     machines = [
         threads.start(state_machine.read, seen.target, case.desired.state_machine.arn)
         for case in seen.cases
@@ -168,7 +171,7 @@ def check(
         findings = _naming_withdrawn_policies(seen.target, findings)
     not_reached = [name for name, each in verdicts.items() if each is _Verdict.NOT_REACHED]
     in_sync = sum(each is _Verdict.IN_SYNC for each in verdicts.values())
-    if record:
+    if record and seen.whole:
         unseen = [*not_reached, *(each.name for each in findings)]
         account_id = seen.target.place.account_id
         installation.environments.record_run_look(account_id, seen.started_at, unseen)
@@ -201,6 +204,8 @@ class _AccountRun:
     target: Target
     repair: bool
     record: bool
+    record_each: bool
+    """Also what was in sync before, since no word on the whole account will say it."""
 
     def verdict(
         self, case: Case, machine: "Future[ActualStateMachine | None]"
@@ -296,7 +301,7 @@ class _AccountRun:
 
     def _in_sync(self, case: Case) -> _Verdict:
         """Record that it is in sync, where the record says otherwise."""
-        if self.record and case.entry.look.in_sync is not True:
+        if self.record_each or (self.record and case.entry.look.in_sync is not True):
             self._record_look(case, in_sync=True)
         return _Verdict.IN_SYNC
 

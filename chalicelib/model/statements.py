@@ -7,6 +7,7 @@ found equal is equal, and what is found different may after all come to the same
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -35,6 +36,7 @@ class AllBut:
 
 Element = Only | AllBut
 _Pair = tuple[Element, Element]
+_WILDCARD = re.compile(r"[*?]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +185,14 @@ def _distance(one: Statement, other: Statement) -> tuple[int, bool, int]:
 
 def _within(elements: Iterable[Element], wider: Sequence[Element]) -> dict[Element, None]:
     """Return the elements that lie within wider ones, each once and in their order."""
-    same = frozenset(wider)
+    # Most are named without wildcards, and often.
+    named = {each.pattern for each in wider if isinstance(each, Only)}
+    others = [each for each in wider if isinstance(each, AllBut) or _WILDCARD.search(each.pattern)]
     return {
         each: None
         for each in elements
-        if each in same or any(_takes_in(one, each) for one in wider)
+        if (isinstance(each, Only) and each.pattern in named)
+        or any(_takes_in(one, each) for one in others)
     }
 
 

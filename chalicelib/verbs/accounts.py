@@ -45,10 +45,10 @@ def register(
         Refused: its role cannot be assumed; nothing was recorded.
     """
     now, before = _now(installation), installation.accounts.get(account_id)
-    if account_id == installation.home.place.account_id:
-        return _home(installation), False
+    home = account_id == installation.home.place.account_id
     try:
-        installation.member(account_id, anew=True)
+        if not home:
+            installation.member(account_id, anew=True)
     except TrivetError as error:
         raise Refused(
             f"Trivet cannot assume role {MEMBER_ROLE} of account {account_id}: {error} Nothing was "
@@ -65,6 +65,8 @@ def register(
         detail=None,
     )
     installation.accounts.put(account)
+    if home:
+        return _home(installation), False
     return _counted(installation, account), before is None
 
 
@@ -98,7 +100,9 @@ def page(
     if room == 0:
         # Only home fits: the next page begins with the first member.
         return first, cursor_of(_BEFORE_ALL) if found else None
-    counted = threads.side_by_side(lambda each: _counted(installation, each), found)
+    home = installation.home.place.account_id
+    members = [each for each in found if each.account_id != home]
+    counted = threads.side_by_side(lambda each: _counted(installation, each), members)
     return [*first, *counted], after
 
 
@@ -123,15 +127,16 @@ def forget(installation: Installation, account_id: str) -> None:
 
 def _home(installation: Installation) -> Account:
     account_id = installation.home.ask_place().account_id
+    named = installation.accounts.get(account_id)
     return Account(
         account_id=account_id,
-        alias=None,
+        alias=named.alias if named else None,
         home=True,
         status="connected",
         detail=None,
         environments=installation.environments.count(account_id),
-        registered_at=None,
-        registered_by=None,
+        registered_at=named.registered_at if named else None,
+        registered_by=named.registered_by if named else None,
         checked_at=_now(installation),
     )
 

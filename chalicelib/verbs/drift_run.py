@@ -74,12 +74,14 @@ def run(installation: Installation, request: Request) -> ReportPage:
     try:
         course = _Course(new_report(installation, request))
         _look(installation, request, course, accounts, first)
+        _check_names(request, course)
         stopped = brake(installation, request, _counts(installation, course))
         repair = request.apply and stopped is None
         _check(installation, course, repair, record=request.apply)
         course.report = _concluded(installation, request, course, stopped)
         not_reached = course.report.not_reached
-        next_start = not_reached[0] if not_reached else None
+        if request.environments is None and request.accounts is None:
+            next_start = not_reached[0] if not_reached else None
     finally:
         if request.apply:
             _release(installation, next_start)
@@ -201,6 +203,19 @@ def _look(
             if len(accounts) == 1:
                 raise
             course.results.append(AccountResult(unreachable(account, error)))
+
+
+def _check_names(request: Request, course: _Course) -> None:
+    """Refuse a run over environments of which one is nowhere.
+
+    Raises:
+        Invalid: names it.
+    """
+    found = {case.name for each in course.looks for case in each.cases}
+    found |= {each.name for seen in course.looks for each in seen.unreadable}
+    unknown = sorted(set(request.environments or ()).difference(found))
+    if unknown and not course.results:
+        raise Invalid([FieldError("environments", f"there is none named {', '.join(unknown)}")])
 
 
 def look_at(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib import documents
+from chalicelib.model import documents
 
 ACTIONS = ["s3:GetObject", "s3:Put*", "iam:PassRole", "states:StartExecution", "*"]
 RESOURCES = ["*", "arn:aws:s3:::a/*", "arn:aws:s3:::B", "arn:aws:iam::123456789012:role/x"]

@@ -8,7 +8,7 @@ import pytest
 from tests.kit.drifts import CATALOGUE, Drift, Target
 from tests.kit.inventory import resources
 from tests.kit.names import ACCOUNT, NAME, READ_ONLY
-from tests.kit.product import ChangeKind
+from tests.kit.product import Kind as ChangeKind
 from tests.kit.world import World
 
 from .support import drift, only, provision, requested_run, scheduled_run, writes

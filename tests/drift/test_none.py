@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import documents
+from chalicelib.model import documents
 from tests.kit.drifts import Target
 from tests.kit.names import ACCOUNT, NAME, ROLES, ROOT
 from tests.kit.world import World

@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from app import app
-from chalicelib import aws, errors, events, operation, store, telemetry, templates
+from chalicelib import catalogue, errors
 from chalicelib.api import openapi
 from chalicelib.api.endpoints import ENDPOINTS
-from chalicelib.aws import CALL_TIMEOUT, LAST_CALL_TIMEOUT
+from chalicelib.aws import accounts as aws_accounts
+from chalicelib.aws.clients import CALL_TIMEOUT, LAST_CALL_TIMEOUT
 from chalicelib.errors import Busy, TrivetError
-from chalicelib.model import ChangeKind, Place
-from chalicelib.smoke_test import GIVE_UP_AFTER
+from chalicelib.flow.smoke_test import GIVE_UP_AFTER
+from chalicelib.model.change import Kind
+from chalicelib.model.desired import Place
+from chalicelib.table import environments, reports
+from chalicelib.triggers import iam_change
+from chalicelib.work import operation, telemetry
 
 __all__ = [
     "CALL_TIMEOUT",
@@ -27,19 +32,18 @@ __all__ = [
     "LAST_CALL_TIMEOUT",
     "MARK",
     "Busy",
-    "ChangeKind",
+    "Kind",
     "Place",
     "TrivetError",
     "app",
     "errors",
     "telemetry",
-    "templates",
 ]
 
 CLOCK = operation.CLOCK
 """Time as Trivet sees it, with `now` and `sleep`; `Clock` in `kit/clock.py` takes its place."""
 
-IAM_CHANGES: Mapping[str, Any] = events.IAM_CHANGES
+IAM_CHANGES: Mapping[str, Any] = iam_change.IAM_CHANGES
 """The pattern of the events that start a check."""
 
 MARK = "trivet/"
@@ -48,12 +52,12 @@ MARK = "trivet/"
 
 def forget_account() -> None:
     """Have Trivet make its AWS clients anew, and ask again which account it is in."""
-    aws.own_account.cache_clear()
+    aws_accounts.home.cache_clear()
 
 
-def own_account() -> aws.Account:
+def home() -> aws_accounts.Home:
     """Return the account as Trivet's own clients reach it."""
-    return aws.own_account()
+    return aws_accounts.home()
 
 
 def current_operation() -> str:
@@ -64,7 +68,7 @@ def current_operation() -> str:
 
 def environment_concerned(detail: Mapping[str, Any]) -> str | None:
     """Return the name of the environment that an event of IAM concerns, by its detail."""
-    return events.environment_concerned(templates.load(), detail)
+    return iam_change.environment_concerned(catalogue.load(), detail)
 
 
 def document() -> dict[str, Any]:
@@ -75,7 +79,7 @@ def document() -> dict[str, Any]:
 
 def managed_policies() -> set[str]:
     """Return the names of the AWS managed policies that the templates attach."""
-    return set(templates.load().aws_managed_policies())
+    return set(catalogue.load().aws_managed_policies())
 
 
 def expected_decision(
@@ -88,9 +92,13 @@ def expected_decision(
         context: values of condition keys, as the simulator was given them.
     """
     _, partition, _, _, account, role = source.split(":")
-    name = templates.load().environment_of(role.removeprefix("role/"))
+    profiles = catalogue.load()
+    name = profiles.environment_of(role.removeprefix("role/"))
     assert name is not None
-    desired = templates.load().render(name, Place(account, partition, "us-east-1"), {}, None)
+    place = Place(account, partition, "us-east-1")
+    desired = profiles.profile("standard").render(
+        name, place, tags={}, permissions_boundary=None, parameters={}
+    )
     [expectation] = [
         each
         for each in desired.expectations
@@ -103,18 +111,18 @@ def expected_decision(
 
 def reading_records() -> tuple[type, str]:
     """Return the method that reads an environment's record, for pytest's monkeypatch."""
-    return store.Store, "get"
+    return environments.Environments, "get"
 
 
 def reports_kept() -> tuple[Any, str]:
     """Return where Trivet has the number of reports that it keeps, for `patch.object`."""
-    return store, "REPORTS_KEPT"
+    return reports, "KEPT"
 
 
 def templates_of(folder: Path) -> tuple[Any, str, Callable[[], Any]]:
     """Return what pytest's monkeypatch needs to have Trivet use the templates of a folder."""
-    loaded = templates.load(folder)
-    return templates, "load", lambda: loaded
+    loaded = catalogue.load(folder)
+    return catalogue, "load", lambda *_, **__: loaded
 
 
 def log_to(stream: io.StringIO) -> Any:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.model import explain
+from chalicelib.model.change import Explanation
 from tests.iam.authorization import AuthorizationRequest
 from tests.iam.simulator import simulate
 
@@ -138,7 +139,7 @@ unhurried = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large
 @pytest.mark.slow
 @in_bulk
 @settings(
-    max_examples=4, deadline=None, derandomize=True, phases=[Phase.generate],
+    max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate],
     suppress_health_check=unhurried,
 )  # fmt: skip
 def test_effect_is_never_better_than_the_simulator_shows(pairs: list[Pair]) -> None:
@@ -244,4 +245,6 @@ def test_what_a_deny_makes_void_widens_nothing() -> None:
     two = document(denying, {"Effect": "Allow", "Action": "iam:GetRole", "Resource": "*"})
 
     assert explain.policy(one, two).effect == "none"
-    assert explain.policy(two, document(two["Statement"][1])).effect == "widened"
+    assert explain.policy(one, document(two["Statement"][1])) == Explanation(
+        "allows iam:GetRole on * besides; no longer denies iam:* on *", "widened"
+    )

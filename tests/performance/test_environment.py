@@ -85,7 +85,7 @@ def test_a_repeat_that_does_not_wait_leaves_the_running_smoke_test_alone(api: Ap
 
 def test_a_warm_request_reads_no_template_and_makes_no_client(api: Api) -> None:
     settled(api, NAME)
-    account = product.own_account()
+    account = product.home()
     clients = dict(vars(account)["_clients"])
     read: list[Path] = []
     read_bytes = Path.read_bytes
@@ -97,12 +97,12 @@ def test_a_warm_request_reads_no_template_and_makes_no_client(api: Api) -> None:
     with patch.object(Path, "read_bytes", noted):
         api.provision(NAME)
     assert read == []
-    assert vars(product.own_account())["_clients"] == clients
+    assert vars(product.home())["_clients"] == clients
 
 
 def test_health_makes_one_client_and_one_call(api: Api) -> None:
     with critical_path() as path:
         assert api.get("/health").status == 200
     assert path.calls == ["sts:GetCallerIdentity"]
-    made: dict[Any, Any] = vars(product.own_account())["_clients"]
+    made: dict[Any, Any] = vars(product.home())["_clients"]
     assert [service for service, _ in made] == ["sts"]
