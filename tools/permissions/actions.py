@@ -51,7 +51,6 @@ PUT_EVENTS = ("events:PutEvents",)
 USE_TABLE = (
     "dynamodb:BatchGetItem",
     "dynamodb:BatchWriteItem",
-    "dynamodb:ConditionCheckItem",
     "dynamodb:DeleteItem",
     "dynamodb:GetItem",
     "dynamodb:PutItem",
