@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-REQUIREMENTS := requirements.txt requirements-dev.txt requirements-dev.lock
+REQUIREMENTS := requirements-dev.lock
 
 # To override: make serve PORT=8001, make package STAGE=prod, make test ARGS="-k drift"
 PORT ?= 8000
@@ -82,6 +82,7 @@ CHALICE := PYTHONDONTWRITEBYTECODE=1 $(VENV)/bin/chalice
 package: $(READY) ## build the Lambda package and its SAM template in build/ (STAGE=prod)
 	@rm -rf build && $(CLEAR_CACHES)
 	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(CHALICE) package --stage $(STAGE) build
+	@$(PY) -m tools.sbom build
 
 .PHONY: deploy
 deploy: $(READY) ## deploy to the AWS account of your credentials (STAGE=prod)
@@ -94,16 +95,19 @@ package-check: package ## build the package, and check what it holds and its SAM
 	@$(VENV)/bin/cfn-lint build/sam.json
 
 .PHONY: ci
-ci: lint policies-check package-check test ## all that CI runs
+ci: lint policies-check licences package-check test ## all that CI runs
+
+COMPILE := $(VENV)/bin/uv pip compile --quiet --native-tls --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
 .PHONY: lock
-lock: $(READY) ## pin anew what requirements-dev.txt needs in turn
-	@rm -rf build/lock && $(PY) -m venv build/lock
-	@sed '/^-c /d; s|^-r |-r $(CURDIR)/|' requirements-dev.txt > build/lock/requirements.txt
-	@build/lock/bin/python -m pip install --quiet --requirement build/lock/requirements.txt
-	@sed -n '/^#/p' requirements-dev.lock > build/lock/frozen
-	@build/lock/bin/python -m pip freeze >> build/lock/frozen
-	@mv build/lock/frozen requirements-dev.lock && rm -rf build/lock
+lock: $(READY) ## pin anew, with hashes, what requirements.in and requirements-dev.txt need in turn
+	@$(COMPILE) requirements.in --output-file requirements.txt
+	@$(COMPILE) requirements-dev.txt --constraint requirements.txt --output-file requirements-dev.lock
+
+.PHONY: licences
+licences: $(READY) ## fail when a package has a licence that is not on the list
+	@$(PY) -m tools.licences
 
 .PHONY: clean
 clean: ## remove the set-up, the caches and what was built
@@ -122,7 +126,7 @@ $(READY): $(REQUIREMENTS)
 	fi; \
 	echo "Setting up $(VENV) with $$("$$found" --version) (once; takes about a minute) ..."; \
 	rm -rf $(VENV) && "$$found" -m venv $(VENV) && \
-	if ! $(PY) -m pip install --disable-pip-version-check --requirement requirements-dev.txt \
+	if ! $(PY) -m pip install --disable-pip-version-check --require-hashes --requirement requirements-dev.lock \
 		> $(VENV)/setup.log 2>&1; then \
 		if grep -q '^WARNING: Retrying (Retry(total=0' $(VENV)/setup.log; then \
 			echo "Set-up failed: the package index cannot be reached; the network is needed once." >&2; \

@@ -35,7 +35,10 @@ ContextValue = str | tuple[str, ...]
 
 CONDITION_KEYS = frozenset(
     {
+        "application-autoscaling:service-namespace",
         "aws:PrincipalAccount",
+        "aws:PrincipalArn",
+        "aws:PrincipalOrgID",
         "aws:PrincipalTag/*",
         "aws:RequestTag/*",
         "aws:RequestedRegion",
@@ -55,12 +58,13 @@ CONDITION_KEYS = frozenset(
         "kms:GrantIsForAWSResource",
         "lambda:SourceFunctionArn",
         "redshift-data:statement-owner-iam-userid",
+        "sts:ExternalId",
     }
 )
 """The condition keys that requests carry; `/*` stands for a tag's key.
 
-This module fills in what Trivet's own functions ask. What only provisioned roles ask (their tags,
-what they tell of a receiving service, a cluster, a namespace) the tests of their policies give.
+This module fills in those of the calls that Trivet makes. What provisioned roles, members' callers
+and strangers ask is made by hand, with the keys of its own.
 """
 
 
@@ -142,8 +146,8 @@ def requests_of(call: Call, state: State) -> tuple[AuthorizationRequest, ...]:
             return _dynamodb(call)
         case "events":
             return _events(call)
-        case "sts" if call.operation == "GetCallerIdentity":
-            return ()
+        case "sts":
+            return _sts(call)
     raise UnknownCallError(f"{call.name}: its authorization is not known")
 
 
@@ -365,6 +369,7 @@ _ON_TABLE = frozenset(
         "Scan",
         "UpdateContinuousBackups",
         "UpdateItem",
+        "UpdateTable",
         "UpdateTimeToLive",
     }
 )
@@ -409,6 +414,21 @@ def _dynamodb(call: Call) -> tuple[AuthorizationRequest, ...]:
 
 def _table(call: Call, name: str) -> str:
     return name if name.startswith("arn:") else call.arn("dynamodb", f"table/{name}")
+
+
+# STS ----------------------------------------------------------------------------------------------
+
+
+def _sts(call: Call) -> tuple[AuthorizationRequest, ...]:
+    match call.operation:
+        case "GetCallerIdentity":
+            return ()
+        case "AssumeRole":
+            _refuse(call, "SourceIdentity", "Tags", "TransitiveTagKeys")
+            parameters = call.parameters
+            external_id = _if_given("sts:ExternalId", parameters.get("ExternalId"))
+            return (_request(call, parameters["RoleArn"], external_id),)
+    raise UnknownCallError(f"{call.name}: its authorization is not known")
 
 
 # EventBridge --------------------------------------------------------------------------------------

@@ -20,11 +20,11 @@ Recorded = Callable[..., tuple[RecordedCall, ...]]
 def recorded(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Recorded:
     """`recorded_calls`, shared between the workers of a run through files."""
 
-    def calls(region: str, boundary: str | None = None) -> tuple[RecordedCall, ...]:
+    def calls(region: str, lifted: bool = False) -> tuple[RecordedCall, ...]:
         def make(path: Path) -> None:
-            path.write_bytes(pickle.dumps(recorded_calls(region, boundary)))
+            path.write_bytes(pickle.dumps(recorded_calls(region, lifted)))
 
-        name = f"recorded-{region}-{boundary}"
+        name = f"recorded-{region}-{lifted}"
         kept = made_once(tmp_path_factory, worker_id, name, make)
         loaded: tuple[RecordedCall, ...] = pickle.loads(kept.read_bytes())
         return loaded

@@ -17,7 +17,10 @@ _OUR_POLICY = f"{_IAM}:policy/lake-dev-LambdaTriggerStepFuncRole"
 _S3_FULL = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
 _ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 _THEIRS = f"{_IAM}:policy/theirs"
+BOUND = f"{_IAM}:policy/TrivetEnvironmentBoundary"
+_OWN_TAG = {"aws:ResourceTag/trivet:environment": "lake-dev"}
 _MACHINES = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine"
+_SMOKE_TEST = f"{_MACHINES}:lake-dev-smoke-test"
 _TABLE = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/trivet-dev"
 
 
@@ -35,25 +38,29 @@ def _refused(
     return Refused(what, tuple(asked(call(service, operation, **parameters), *entities)))
 
 
-def _role(name: str, tagged: bool = True) -> Entity:
-    return Entity(f"{_IAM}:role/{name}", _ENVIRONMENT if tagged else {})
+def _role(name: str, tagged: bool = True, boundary: str | None = BOUND) -> Entity:
+    return Entity(f"{_IAM}:role/{name}", _ENVIRONMENT if tagged else {}, boundary)
 
 
 def _policy(arn: str, tagged: bool = True) -> Entity:
     return Entity(arn, _ENVIRONMENT if tagged else {})
 
 
-_CHANGES_TO_ROLES: dict[str, dict[str, Any]] = {
+_CHANGES_TO_BOUND_ROLES: dict[str, dict[str, Any]] = {
     "AttachRolePolicy": {"PolicyArn": _S3_FULL},
-    "DeleteRole": {},
-    "DeleteRolePermissionsBoundary": {},
     "DeleteRolePolicy": {},
     "DetachRolePolicy": {"PolicyArn": _S3_FULL},
-    "PutRolePermissionsBoundary": {"PermissionsBoundary": _THEIRS},
     "PutRolePolicy": {},
-    "UntagRole": {"TagKeys": ["team"]},
     "UpdateAssumeRolePolicy": {},
     "UpdateRole": {},
+}
+_CHANGES_TO_ROLES: dict[str, dict[str, Any]] = {
+    **_CHANGES_TO_BOUND_ROLES,
+    "DeleteRole": {},
+    "DeleteRolePermissionsBoundary": {},
+    "PutRolePermissionsBoundary": {"PermissionsBoundary": BOUND},
+    "TagRole": {"Tags": [{"Key": "team", "Value": "theirs"}]},
+    "UntagRole": {"TagKeys": ["team"]},
 }
 _CHANGES_TO_POLICIES = ("CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion")
 
@@ -80,17 +87,27 @@ def _roles() -> Iterator[Refused]:
                 *("iam", operation, _role(name)),
                 **{"RoleName": name, **parameters},
             )
+    for boundary in (None, _THEIRS, _ADMINISTRATOR):
+        for operation, parameters in _CHANGES_TO_BOUND_ROLES.items():
+            yield _refused(
+                f"{operation} on a role of ours whose boundary is {boundary}",
+                *("iam", operation, _role(_OURS, boundary=boundary)),
+                **{"RoleName": _OURS, **parameters},
+            )
+    yield from _boundaries()
     yield _refused("tags a role of another name", "iam", "TagRole", RoleName="admin", Tags=TAGS)
-    yield _refused("creates a role without tags", "iam", "CreateRole", RoleName=_OURS)
-    yield _refused(
-        "creates a role with other tags only",
-        *("iam", "CreateRole"),
-        RoleName=_OURS,
-        Tags=[{"Key": "team", "Value": "lake"}],
-    )
-    yield _refused(
-        "creates a role of another name", "iam", "CreateRole", RoleName="admin", Tags=TAGS
-    )
+    for what, name, tags in (
+        ("without tags", _OURS, []),
+        ("with other tags only", _OURS, [{"Key": "team", "Value": "lake"}]),
+        ("of another name", "admin", TAGS),
+    ):
+        yield _refused(
+            f"creates a role {what}",
+            *("iam", "CreateRole"),
+            RoleName=name,
+            Tags=tags,
+            PermissionsBoundary=BOUND,
+        )
     yield _refused("reads a role of another name", "iam", "GetRole", RoleName="admin")
     yield _refused(
         "takes a policy of someone else's off someone else's role",
@@ -98,6 +115,46 @@ def _roles() -> Iterator[Refused]:
         RoleName="theirs",
         PolicyArn=_S3_FULL,
     )
+    yield _refused(
+        "takes a policy of ours off someone else's role",
+        *("iam", "DetachRolePolicy", _role("theirs", tagged=False)),
+        RoleName="theirs",
+        PolicyArn=_OUR_POLICY,
+    )
+    yield _refused(
+        "takes a role of ours out of an instance profile",
+        *("iam", "RemoveRoleFromInstanceProfile"),
+        InstanceProfileName="theirs",
+        RoleName=_OURS,
+    )
+
+
+def _boundaries() -> Iterator[Refused]:
+    for what, boundary in (("an unbounded role", None), ("a role with another boundary", _THEIRS)):
+        yield _refused(
+            f"creates {what}",
+            *("iam", "CreateRole"),
+            RoleName=_OURS,
+            Tags=TAGS,
+            **({"PermissionsBoundary": boundary} if boundary else {}),
+        )
+    yield _refused(
+        "gives a role another boundary",
+        *("iam", "PutRolePermissionsBoundary", _role(_OURS)),
+        RoleName=_OURS,
+        PermissionsBoundary=_THEIRS,
+    )
+    yield _refused(
+        "takes the boundary off a role",
+        *("iam", "DeleteRolePermissionsBoundary", _role(_OURS)),
+        RoleName=_OURS,
+    )
+    for tagged in (True, False):
+        for operation in (*_CHANGES_TO_POLICIES, "SetDefaultPolicyVersion"):
+            yield Refused(
+                f"{operation} on the boundary itself, {tagged=}",
+                (request(f"iam:{operation}", BOUND, _OWN_TAG if tagged else {}),),
+            )
 
 
 def _policies() -> Iterator[Refused]:
@@ -121,11 +178,10 @@ def _policies() -> Iterator[Refused]:
         "tags a policy of another name", "iam", "TagPolicy", PolicyArn=_THEIRS, Tags=TAGS
     )
     for operation, who in (("DetachUserPolicy", "UserName"), ("DetachGroupPolicy", "GroupName")):
-        yield _refused(
-            f"{operation} of a policy of someone else's",
-            *("iam", operation),
-            **{who: "someone", "PolicyArn": _S3_FULL},
-        )
+        for arn in (_S3_FULL, _OUR_POLICY):
+            yield _refused(
+                f"{operation} of {arn}", "iam", operation, **{who: "someone", "PolicyArn": arn}
+            )
     yield Refused(
         "makes an old version the default",
         (request("iam:SetDefaultPolicyVersion", _OUR_POLICY),),
@@ -143,7 +199,8 @@ def _other_principals() -> Iterator[Refused]:
         ("CreateServiceLinkedRole", f"{_IAM}:role/aws-service-role/x.amazonaws.com/X"),
     ):
         yield Refused(f"iam:{action}", (request(f"iam:{action}", resource),))
-    yield Refused("assumes a role", (request("sts:AssumeRole", f"{_IAM}:role/{_OURS}"),))
+    for role in (f"{_IAM}:role/{_OURS}", "arn:aws:iam::999999999999:role/admin"):
+        yield Refused(f"assumes {role}", (request("sts:AssumeRole", role),))
 
 
 def _passed_roles() -> Iterator[Refused]:
@@ -170,6 +227,12 @@ def _state_machines() -> Iterator[Refused]:
             f"{operation} on a workflow that is no smoke test",
             *("stepfunctions", operation),
             stateMachineArn=f"{_MACHINES}:lake-dev-training",
+        )
+    for operation in ("DeleteStateMachine", "StartExecution", "UpdateStateMachine"):
+        yield _refused(
+            f"{operation} on someone's workflow that has the name of a smoke test",
+            *("stepfunctions", operation),
+            stateMachineArn=f"{_MACHINES}:lake-dev-smoke-test",
         )
     role = f"{_IAM}:role/{_WORKFLOW}"
     yield _refused(
@@ -210,7 +273,7 @@ def _other_services() -> Iterator[Refused]:
         for operation in ("GetItem", "PutItem", "Query", "CreateTable"):
             yield _refused(f"{operation} in table {table}", "dynamodb", operation, TableName=table)
     yield _refused("scans its own table", "dynamodb", "Scan", TableName="trivet-dev")
-    for action in ("DeleteTable", "ExportTableToPointInTime", "PutResourcePolicy", "UpdateTable"):
+    for action in ("DeleteTable", "ExportTableToPointInTime", "PutResourcePolicy"):
         yield Refused(f"dynamodb:{action}", (request(f"dynamodb:{action}", _TABLE),))
     yield _refused(
         "puts an event on another bus",
@@ -252,57 +315,27 @@ ONLY_THE_API_MAY = [
     _refused(
         "deletes a policy", "iam", "DeletePolicy", _policy(_OUR_POLICY), PolicyArn=_OUR_POLICY
     ),
-    *(
-        _refused(
-            f"{operation} of a policy of ours",
-            *("iam", operation),
-            **{who: "someone", "PolicyArn": _OUR_POLICY},
-        )
-        for operation, who in (
-            *(("DetachUserPolicy", "UserName"), ("DetachGroupPolicy", "GroupName")),
-            ("DetachRolePolicy", "RoleName"),
-        )
-    ),
     _refused(
-        "takes a role out of an instance profile",
-        *("iam", "RemoveRoleFromInstanceProfile"),
-        InstanceProfileName="theirs",
-        RoleName=_OURS,
+        "asks who uses a policy",
+        *("iam", "ListEntitiesForPolicy", _policy(_OUR_POLICY)),
+        PolicyArn=_OUR_POLICY,
     ),
+    _refused("asks who uses a role", "iam", "ListInstanceProfilesForRole", RoleName=_OURS),
     _refused(
         "deletes a smoke test",
-        *("stepfunctions", "DeleteStateMachine"),
-        stateMachineArn=f"{_MACHINES}:lake-dev-smoke-test",
+        *("stepfunctions", "DeleteStateMachine", Entity(_SMOKE_TEST, _ENVIRONMENT)),
+        stateMachineArn=_SMOKE_TEST,
     ),
-    _refused("looks at a policy of someone else's", "iam", "GetPolicy", PolicyArn=_THEIRS),
 ]
 """What only the API may do, since only it removes environments."""
 
-
-def refused_under(boundary: str) -> list[Refused]:
-    """What none may do where the stage demands this boundary."""
-    return [
-        _refused("creates an unbounded role", "iam", "CreateRole", RoleName=_OURS, Tags=TAGS),
-        _refused(
-            "creates a role with another boundary",
-            *("iam", "CreateRole"),
-            RoleName=_OURS,
-            Tags=TAGS,
-            PermissionsBoundary=_THEIRS,
-        ),
-        _refused(
-            "gives a role another boundary",
-            *("iam", "PutRolePermissionsBoundary", _role(_OURS)),
-            RoleName=_OURS,
-            PermissionsBoundary=_THEIRS,
-        ),
-        _refused(
-            "takes the boundary off a role",
-            *("iam", "DeleteRolePermissionsBoundary", _role(_OURS)),
-            RoleName=_OURS,
-        ),
-        *(
-            _refused(f"{operation} on the boundary itself", "iam", operation, PolicyArn=boundary)
-            for operation in _CHANGES_TO_POLICIES
-        ),
-    ]
+ONLY_THOSE_WHO_START_THE_FLEET_MAY = [
+    _refused(
+        "starts the fleet",
+        *("stepfunctions", "StartExecution"),
+        stateMachineArn=f"{_MACHINES}:trivet-dev-fleet",
+    ),
+    _refused("makes the table", "dynamodb", "CreateTable", TableName="trivet-dev"),
+    Refused("takes the protection off the table", (request("dynamodb:UpdateTable", _TABLE),)),
+]
+"""What a step of the fleet and the handler of events cannot do."""

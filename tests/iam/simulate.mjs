@@ -2,7 +2,7 @@
  * Answers IAM authorization requests with the decision of the given policies.
  *
  * stdin, one JSON object:
- *   {"policies": {name: document},
+ *   {"policies": {name: document},    one with principals in it is asked as a role's trust policy
  *    "requests": [{"policy", "action", "resource", "principal", "context": {key: string | [string]}}]}
  * stdout, a JSON list in the order of the requests:
  *   {"outcome": "Allowed" | "ImplicitlyDenied" | "ExplicitlyDenied",
@@ -25,8 +25,15 @@ function named(document) {
   }
 }
 
+const EVERYTHING = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }]
+}
+
 /** The account that owns the resource: the caller's, unless its ARN names another. */
-function owner(resource, callersAccount) {
+function owner({ action, resource }, callersAccount) {
+  // A role of another account has its trust policy to say its part, which is asked by itself.
+  if (action === 'sts:AssumeRole') return callersAccount
   const account = resource.split(':')[4] ?? ''
   // AWS managed policies ("aws") and ARNs without account are open to every account. The simulator
   // would take them for another account's, and refuse for want of a resource policy.
@@ -96,7 +103,33 @@ function decision(outcome, analysis) {
 /** The statements of each policy that name an action, learned at the first request for it. */
 const relevant = new Map()
 
+/** The decision of a trust policy, asked by a principal whose own policies allow everything. */
+async function decideOnTrust(trust, request) {
+  const answer = await runSimulation(
+    {
+      identityPolicies: [{ name: 'everything', policy: EVERYTHING }],
+      resourcePolicy: trust,
+      serviceControlPolicies: [],
+      resourceControlPolicies: [],
+      request: {
+        action: request.action,
+        principal: request.principal,
+        resource: { resource: request.resource, accountId: request.resource.split(':')[4] },
+        contextVariables: request.context
+      }
+    },
+    { simulationMode: 'Strict' }
+  )
+  if (answer.resultType === 'error') {
+    return { error: answer.errors.message }
+  }
+  return { outcome: answer.overallResult, statements: [], reasons: [] }
+}
+
 async function decide(policies, request) {
+  if (policies[request.policy].Statement.some((statement) => statement.Principal)) {
+    return decideOnTrust(policies[request.policy], request)
+  }
   const key = `${request.policy} ${request.action}`
   const document = relevant.get(key) ?? policies[request.policy]
   const answer = await runSimulation(
@@ -109,7 +142,7 @@ async function decide(policies, request) {
         principal: request.principal,
         resource: {
           resource: request.resource,
-          accountId: owner(request.resource, request.principal.split(':')[4])
+          accountId: owner(request, request.principal.split(':')[4])
         },
         contextVariables: request.context
       }

@@ -67,7 +67,7 @@ def simulate(
     Equal requests are asked once; one Node process answers them all.
 
     Args:
-        policies: identity-based policy documents by name.
+        policies: policy documents by name: identity-based ones, or roles' trust policies.
         requests: pairs of a policy's name and a request to it.
 
     Raises:

@@ -234,6 +234,7 @@ EVERY_CALL = [
         ("DescribeTable", {}),
         ("UpdateContinuousBackups", {}),
         ("DescribeContinuousBackups", {}),
+        ("UpdateTable", {"DeletionProtectionEnabled": True}),
         ("UpdateTimeToLive", {}),
         ("DescribeTimeToLive", {}),
         ("GetItem", {}),
@@ -257,6 +258,7 @@ EVERY_CALL = [
     call("dynamodb", "ListTagsOfResource",
          ResourceArn=f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/trivet-dev"),
     call("events", "PutEvents", Entries=[{"Source": "trivet", "DetailType": "Drift found"}]),
+    call("sts", "AssumeRole", RoleArn=ROLE, RoleSessionName="trivet", ExternalId="a"),
 ]  # fmt: skip
 
 
@@ -286,7 +288,8 @@ def test_caller_identity_needs_no_permission() -> None:
     [
         (call("iam", "CreateUser", UserName="a"), "iam:CreateUser"),
         (call("s3", "PutObject"), "s3:PutObject"),
-        (call("sts", "AssumeRole"), "sts:AssumeRole"),
+        (call("sts", "GetSessionToken"), "sts:GetSessionToken"),
+        (call("sts", "AssumeRole", RoleArn=ROLE, SourceIdentity="a"), "SourceIdentity"),
         (call("stepfunctions", "StartSyncExecution"), "stepfunctions:StartSyncExecution"),
         (call("dynamodb", "ExportTableToPointInTime"), "dynamodb:ExportTableToPointInTime"),
         (call("events", "PutRule"), "events:PutRule"),

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.templates import TemplateError
 from tools.child import REPOSITORY
 from tools.make_policies import generated
+from tools.permissions.names import TemplateError
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/provisioned-roles"
 API_POLICY = Path(".chalice/policy-dev-api_handler.json")
@@ -57,8 +57,10 @@ def test_no_generated_file_is_left_over() -> None:
 
 
 def test_another_role_and_managed_policy_are_followed(checkout: Path) -> None:
-    glue = checkout / "policies" / "glue"
-    shutil.copytree(checkout / "policies" / "lambda_trigger", glue)
+    standard = checkout / "policies" / "standard"
+    glue = standard / "glue"
+    shutil.copytree(standard / "lambda_trigger", glue)
+    edit(standard / "profile.json", lambda profile: profile["roles"].append("glue"))
     edit(
         glue / "role.json",
         lambda role: role.update(
@@ -72,18 +74,17 @@ def test_another_role_and_managed_policy_are_followed(checkout: Path) -> None:
 
     role = "arn:*:iam::*:role/*-Glue"
     for sid in (
-        *("ReadRoles", "CreateRolesWithTag", "TagByName", "ChangeTaggedRoles", "DeleteTagged"),
-        *("BoundTaggedRoles", "AttachPoliciesOfTheTemplates"),
+        *("ReadRoles", "CreateRolesWithTag", "GiveOwnTag", "TagTagged", "ChangeTagged"),
+        *("ChangeBoundRoles", "BoundTaggedRoles", "AttachPoliciesOfTheTemplates", "DeleteTagged"),
     ):
         assert role in found[sid]["Resource"], sid
     assert role not in found["PassWorkflowRoleToStepFunctions"]["Resource"]
     attachable = found["AttachPoliciesOfTheTemplates"]["Condition"]["ArnLike"]["iam:PolicyARN"]
     assert "arn:*:iam::aws:policy/service-role/AWSGlueServiceRole" in attachable
     boundary = statements(checkout, Path("policies/permissions-boundary.json"))
-    assert any(
-        name.endswith("-Glue")
-        for name in boundary["NoRolePassedFromOutsideTheEnvironment"]["NotResource"]
-    )
+    assert any(name.endswith("-Glue") for name in boundary["PassOwnRoles"]["Resource"])
+    member = json.loads(generated(checkout)[Path("deploy/member-account.json")])
+    assert role in json.dumps(member["Resources"]["Role"])
 
 
 def test_retired_names_can_be_removed_but_not_made(checkout: Path) -> None:
@@ -96,31 +97,74 @@ def test_retired_names_can_be_removed_but_not_made(checkout: Path) -> None:
     role, policy = "arn:*:iam::*:role/*-Old", "arn:*:iam::*:policy/*-OldPolicy"
     with_role = {sid for sid, each in found.items() if role in each["Resource"]}
     with_policy = {sid for sid, each in found.items() if policy in each["Resource"]}
-    assert with_role == {"ReadRoles", "TagByName", "ChangeTaggedRoles", "DeleteTagged"}
-    assert with_policy == {"ReadPolicies", "TagByName", "ChangeTaggedPolicies", "DeleteTagged"}
-    detachable = found["DetachOwnPoliciesFromAnyone"]["Condition"]["ArnLike"]["iam:PolicyARN"]
-    assert policy in detachable
+    tagging = {"GiveOwnTag", "TagTagged", "ChangeTagged", "DeleteTagged"}
+    assert with_role == tagging | {"ReadRoles", "BoundTaggedRoles", "ChangeBoundRoles"}
+    assert with_policy == tagging | {"ReadPolicies"}
     drift_run = Path(".chalice/policy-dev-drift_run.json")
     assert not any(role in each["Resource"] for each in statements(checkout, drift_run).values())
 
 
-def test_demanded_boundary_and_table_are_taken_from_the_configuration(checkout: Path) -> None:
-    edit(
-        checkout / ".chalice" / "config.json",
-        lambda config: config["stages"]["dev"]["environment_variables"].update(
-            TRIVET_PERMISSIONS_BOUNDARY=BOUNDARY, TRIVET_TABLE="declared"
-        ),
-    )
+@pytest.mark.parametrize(
+    ("setting", "pattern"),
+    [
+        (None, "arn:*:iam::*:policy/TrivetEnvironmentBoundary"),
+        ("team-boundary", "arn:*:iam::*:policy/team-boundary"),
+        (BOUNDARY, BOUNDARY),
+        ("none", None),
+    ],
+)
+def test_boundary_is_taken_from_the_configuration(
+    checkout: Path, setting: str | None, pattern: str | None
+) -> None:
+    configure(checkout, "dev", TRIVET_PERMISSIONS_BOUNDARY=setting)
 
     found = statements(checkout)
 
-    required = {"iam:PermissionsBoundary": BOUNDARY}
-    for sid in ("CreateRolesWithTag", "BoundTaggedRoles"):
-        assert found[sid]["Condition"]["StringEquals"] == required
-    assert "iam:DeleteRolePermissionsBoundary" not in json.dumps(list(found.values()))
-    assert found["KeepDeclaredState"]["Resource"] == ["arn:*:dynamodb:*:*:table/declared"]
+    for sid in (
+        *("CreateRolesWithTag", "BoundTaggedRoles", "ChangeBoundRoles"),
+        "AttachPoliciesOfTheTemplates",
+    ):
+        conditions = found[sid]["Condition"].get("ArnLike", {})
+        assert conditions.get("iam:PermissionsBoundary") == pattern
+    assert ("UnboundTaggedRoles" in found) == (pattern is None)
+    assert ("CreateTheMissingBoundary" in found) == (setting is None)
     untouched = statements(checkout, Path(".chalice/policy-prod-api_handler.json"))
-    assert "StringEquals" not in untouched["CreateRolesWithTag"]["Condition"]
+    assert "TrivetEnvironmentBoundary" in json.dumps(untouched["CreateRolesWithTag"])
+
+
+def test_member_accounts_follow_the_last_stage(checkout: Path) -> None:
+    configure(checkout, "prod", TRIVET_PERMISSIONS_BOUNDARY="team-boundary")
+
+    member = json.loads(generated(checkout)[Path("deploy/member-account.json")])
+
+    assert "policy/team-boundary" in json.dumps(member["Resources"]["Role"])
+    assert "Boundary" not in member["Resources"]
+    assert "CreateBoundary" not in member["Parameters"]
+    assert member["Parameters"]["Stage"]["Default"] == "prod"
+
+
+def test_table_and_tag_keys_are_taken_from_the_configuration(checkout: Path) -> None:
+    configure(checkout, "dev", TRIVET_TABLE="declared", TRIVET_TAG_KEYS="team, cost-*")
+
+    found = statements(checkout)
+
+    assert found["KeepDeclaredState"]["Resource"] == ["arn:*:dynamodb:*:*:table/declared"]
+    keys = ["trivet:environment", "trivet:role", "team", "cost-*"]
+    for sid in ("CreateRolesWithTag", "GiveOwnTag", "TagTagged", "CreateSmokeTestsWithTag"):
+        limits = found[sid]["Condition"]["ForAllValues:StringLike"]
+        assert limits == {"aws:TagKeys": keys}
+    boundary = statements(checkout, Path("policies/permissions-boundary.json"))
+    assert "arn:*:dynamodb:*:*:table/declared" in boundary["HandsOffTrivet"]["Resource"]
+    guard = statements(checkout, Path("deploy/service-control-policy.json"))
+    assert "arn:*:dynamodb:*:*:table/declared" in guard["WhatTrivetRunsOn"]["Resource"]
+
+
+def configure(checkout: Path, stage: str, **variables: str | None) -> None:
+    def change(config: Any) -> None:
+        set_ = {name: value for name, value in variables.items() if value is not None}
+        config["stages"][stage]["environment_variables"].update(set_)
+
+    edit(checkout / ".chalice" / "config.json", change)
 
 
 def test_function_without_a_policy_file_is_named(checkout: Path) -> None:
@@ -134,12 +178,9 @@ def test_function_without_a_policy_file_is_named(checkout: Path) -> None:
 
 
 def test_policy_that_iam_would_not_take_is_refused(checkout: Path) -> None:
-    def add(config: Any) -> None:
-        config["stages"]["dev"]["environment_variables"]["TRIVET_TABLE"] = "t" * 10_240
+    configure(checkout, "dev", TRIVET_TABLE="t" * 10_240)
 
-    edit(checkout / ".chalice" / "config.json", add)
-
-    with pytest.raises(TemplateError, match=r"policy-dev-api_handler\.json would have 1\d{4}"):
+    with pytest.raises(TemplateError, match=r"policy-dev-api_handler\.json would have 2\d{4}"):
         generated(checkout)
 
 
@@ -148,9 +189,25 @@ def test_no_policy_has_what_terraform_would_read_as_its_own() -> None:
         assert path.parent != Path(".chalice") or "${" not in content
 
 
+def test_generated_files_are_among_those_listed(checkout: Path) -> None:
+    for name in ("permissions-boundary.json", "session-policies.json", "files.txt"):
+        (checkout / "policies" / name).unlink()
+
+    assert {"permissions-boundary.json", "session-policies.json", "files.txt"} <= set(
+        generated(checkout)[Path("policies/files.txt")].splitlines()
+    )
+
+
 def test_renamed_template_changes_what_the_package_holds(checkout: Path) -> None:
     before = generated(checkout)[Path("policies/files.txt")]
-    (checkout / "policies" / "lambda_trigger").rename(checkout / "policies" / "trigger")
+    standard = checkout / "policies" / "standard"
+    (standard / "lambda_trigger").rename(standard / "trigger")
+    edit(
+        standard / "profile.json",
+        lambda profile: profile.update(
+            roles=[each.replace("lambda_trigger", "trigger") for each in profile["roles"]]
+        ),
+    )
     edit(
         checkout / "policies" / "smoke-test" / "expectations.json",
         lambda each: each.__delitem__(slice(None)),
@@ -158,6 +215,6 @@ def test_renamed_template_changes_what_the_package_holds(checkout: Path) -> None
 
     after = generated(checkout)[Path("policies/files.txt")]
 
-    assert "lambda_trigger/trust.json\n" in before
-    assert "trigger/trust.json" in after.splitlines()
+    assert "standard/lambda_trigger/trust.json\n" in before
+    assert "standard/trigger/trust.json" in after.splitlines()
     assert after != before

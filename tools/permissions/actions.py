@@ -1,0 +1,69 @@
+"""The AWS actions that Trivet needs, by what it needs them for.
+
+What AWS asks for each call, with which resources and condition keys:
+https://docs.aws.amazon.com/service-authorization/latest/reference/
+"""
+
+LIST_EVERYTHING = ("iam:GetAccountAuthorizationDetails", "iam:ListPolicies", "iam:ListRoles")
+"""IAM allows these on `*` only."""
+
+READ_ROLE = (
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
+)
+SIMULATE_ROLE = ("iam:SimulatePrincipalPolicy",)
+READ_POLICY = ("iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyVersions")
+SEE_WHO_USES_ROLE = ("iam:ListInstanceProfilesForRole",)
+SEE_WHO_USES_POLICY = ("iam:ListEntitiesForPolicy",)
+
+CREATE_ROLE = ("iam:CreateRole",)
+CREATE_POLICY = ("iam:CreatePolicy",)
+TAG = ("iam:TagPolicy", "iam:TagRole")
+UNTAG = ("iam:UntagPolicy", "iam:UntagRole")
+PUT_BOUNDARY = ("iam:PutRolePermissionsBoundary",)
+TAKE_BOUNDARY_OFF = ("iam:DeleteRolePermissionsBoundary",)
+ATTACH = ("iam:AttachRolePolicy",)
+CHANGE_ROLE = (
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:PutRolePolicy",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateRole",
+)
+"""All of these know the condition key `iam:PermissionsBoundary`."""
+CHANGE_POLICY = ("iam:CreatePolicyVersion", "iam:DeletePolicyVersion")
+DELETE = ("iam:DeletePolicy", "iam:DeleteRole")
+
+PASS_ROLE = ("iam:PassRole",)
+CREATE_MACHINE = ("states:CreateStateMachine", "states:TagResource")
+READ_MACHINE = ("states:DescribeStateMachine",)
+RUN_MACHINE = ("states:StartExecution", "states:UpdateStateMachine")
+DELETE_MACHINE = ("states:DeleteStateMachine",)
+READ_EXECUTION = ("states:DescribeExecution", "states:DescribeStateMachineForExecution")
+START_EXECUTION = ("states:StartExecution",)
+
+ASSUME_ROLE = ("sts:AssumeRole",)
+WRITE_LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
+TRACE = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
+PUT_EVENTS = ("events:PutEvents",)
+USE_TABLE = (
+    "dynamodb:BatchGetItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+)
+"""A transaction is authorised as the single operations in it."""
+LOOK_AFTER_TABLE = (
+    "dynamodb:CreateTable",
+    "dynamodb:DescribeContinuousBackups",
+    "dynamodb:DescribeTable",
+    "dynamodb:DescribeTimeToLive",
+    "dynamodb:UpdateContinuousBackups",
+    "dynamodb:UpdateTable",
+    "dynamodb:UpdateTimeToLive",
+)
