@@ -5,6 +5,8 @@
 - `policies/files.txt`: the names of the files there. Chalice takes a package from its cache
   when the contents of all files are equal; with their names among the contents, a file that is
   only renamed makes a new package.
+- `deploy/operations.json`: the stack of alarms, dashboard, queues and the fleet's state machine.
+- `deploy/sam-names.json`: the functions' names for `chalice package`.
 
 All of it is checked in, and CI fails when it is stale.
 """
@@ -16,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib import templates
-from chalicelib.templates import TemplateError
+from chalicelib.templates import TemplateError, Templates
+from tools import operations
 from tools.child import REPOSITORY
 from tools.permissions import FUNCTIONS, Names, Stage, function_policy, permissions_boundary
 
@@ -52,7 +55,21 @@ def generated(repository: Path) -> dict[Path, str]:
     found = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()}
     listed = found | {Path(path.name), Path("permissions-boundary.json")}
     files[path] = "".join(f"{file.as_posix()}\n" for file in sorted(listed))
+    files |= _deployment(config, loaded)
     return files
+
+
+def _deployment(config: Mapping[str, Any], loaded: Templates) -> dict[Path, str]:
+    """Return what `make deploy` and `make package` put around the functions."""
+    roles, policies = list(loaded.role_names().values()), loaded.policy_names()
+    documents = {
+        "operations.json": operations.template(roles, list(policies)),
+        "sam-names.json": operations.sam_names(config["lambda_functions"]),
+    }
+    return {
+        Path("deploy") / name: json.dumps(document, indent=2) + "\n"
+        for name, document in documents.items()
+    }
 
 
 def _stage(config: Mapping[str, Any], name: str) -> Stage:
@@ -99,6 +116,7 @@ def _main() -> int:
         print(f"make policies: {error}", file=sys.stderr)
         return 1
     for path, content in files.items():
+        (REPOSITORY / path).parent.mkdir(parents=True, exist_ok=True)
         (REPOSITORY / path).write_text(content)
     return 0
 
