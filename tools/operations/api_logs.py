@@ -7,9 +7,10 @@ region has one of: `make deploy` names this one to API Gateway where none is set
 
 import json
 
-from tools.operations.names import APP, Resources, arn, log_group, service_role
+from tools.operations.names import APP, Resources, arn, log_group, service_role, sub
 
 LOG_GROUP = f"{APP}-${{Stage}}-access"
+ROLE = f"{APP}-${{Stage}}-api-logs"
 
 ACCESS_LOG_FORMAT = json.dumps(
     {
@@ -48,4 +49,5 @@ def resources() -> Resources:
     role = service_role("apigateway.amazonaws.com", [right], "WriteLogs")
     # API Gateway assumes it when it is named as the account's, without saying for which API.
     del role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
+    role["Properties"]["RoleName"] = sub(ROLE)
     return {"AccessLog": log_group(LOG_GROUP), "ApiLogsRole": role}

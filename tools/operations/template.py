@@ -58,11 +58,6 @@ def template(roles: Sequence[str], policies: Sequence[str]) -> Resource:
             **fleet_machine.resources(),
             **api_logs.resources(),
         },
-        "Outputs": {
-            "AccessLogArn": {"Value": {"Fn::GetAtt": ["AccessLog", "Arn"]}},
-            "ApiLogsRoleArn": {"Value": {"Fn::GetAtt": ["ApiLogsRole", "Arn"]}},
-            "FleetArn": {"Value": {"Ref": "Fleet"}},
-        },
     }
 
 
@@ -83,16 +78,17 @@ def sam_names(functions: Mapping[str, Any]) -> Resource:
         resources[logical] = {"Properties": {"FunctionName": sub(name)}}
         own = role_name(function, "").replace("trivet--", "${AWS::StackName}-")
         resources[f"{camel(function)}Role"] = {"Properties": {"RoleName": sub(own)}}
-    for function, event, key in _EVENTS:
+    for function, event, kind, key in _EVENTS:
         rule = rule_name(function, "").replace("trivet--", "${AWS::StackName}-")
         resources[camel(function)]["Properties"]["Events"] = {
-            event: {"Properties": {key: sub(rule)}}
+            event: {"Type": kind, "Properties": {key: sub(rule)}}
         }
     return {"Resources": resources}
 
 
-# What Chalice calls the events in the SAM template, and SAM the property that names their rule.
+# What Chalice calls the events in the SAM template, and the property that names their rule. Only
+# an EventBridgeRule has one; Chalice writes CloudWatchEvent, which is the older name of the same.
 _EVENTS = (
-    ("drift_run", "DriftRunEvent", "Name"),
-    ("iam_change", "IamChangeEvent", "RuleName"),
+    ("drift_run", "DriftRunEvent", "Schedule", "Name"),
+    ("iam_change", "IamChangeEvent", "EventBridgeRule", "RuleName"),
 )
