@@ -7,6 +7,7 @@
   only renamed makes a new package.
 - `deploy/operations.json`: the stack of alarms, dashboard, queues and the fleet's state machine.
 - `deploy/sam-names.json`: the functions' names for `chalice package`.
+- `cli/trivet/doctor/packaged.json`: what `trivet doctor` holds a deployment against.
 
 All of it is checked in, and CI fails when it is stale.
 """
@@ -19,7 +20,7 @@ from typing import Any
 
 from chalicelib import templates
 from chalicelib.templates import TemplateError, Templates
-from tools import operations
+from tools import operations, released
 from tools.child import REPOSITORY
 from tools.permissions import FUNCTIONS, Names, Stage, function_policy, permissions_boundary
 
@@ -55,29 +56,51 @@ def generated(repository: Path) -> dict[Path, str]:
     found = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()}
     listed = found | {Path(path.name), Path("permissions-boundary.json")}
     files[path] = "".join(f"{file.as_posix()}\n" for file in sorted(listed))
-    files |= _deployment(config, loaded)
+    files |= _around_the_functions(config, loaded)
+    path = Path("cli") / "trivet" / "doctor" / "packaged.json"
+    files[path] = _written(_released(config, loaded, files, boundary))
     return files
 
 
-def _deployment(config: Mapping[str, Any], loaded: Templates) -> dict[Path, str]:
+def _around_the_functions(config: Mapping[str, Any], loaded: Templates) -> dict[Path, str]:
     """Return what `make deploy` and `make package` put around the functions."""
-    roles, policies = list(loaded.role_names().values()), loaded.policy_names()
+    roles, policies = list(loaded.role_names().values()), list(loaded.policy_names())
     documents = {
-        "operations.json": operations.template(roles, list(policies)),
+        "operations.json": operations.template(roles, policies),
         "sam-names.json": operations.sam_names(config["lambda_functions"]),
     }
-    return {
-        Path("deploy") / name: json.dumps(document, indent=2) + "\n"
-        for name, document in documents.items()
-    }
+    return {Path("deploy") / name: _written(each) for name, each in documents.items()}
+
+
+def _released(
+    config: Mapping[str, Any], loaded: Templates, files: Mapping[Path, str], boundary: Any
+) -> Any:
+    stages = {}
+    for name in config["stages"]:
+        policies = {
+            function: json.loads(files[_policy_file(config, name, function)])
+            for function in FUNCTIONS
+        }
+        schedule = _variables(config, name).get("TRIVET_DRIFT_SCHEDULE", "rate(1 hour)")
+        table = _stage(config, name).table
+        stages[name] = {"table": table, "schedule": schedule, "policies": policies}
+    roles, policies_of_one = len(loaded.role_names()), len(list(loaded.policy_names()))
+    managed = loaded.aws_managed_policies()
+    return released.document(stages, boundary, managed, roles, policies_of_one)
+
+
+def _written(document: Any) -> str:
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _variables(config: Mapping[str, Any], stage: str) -> dict[str, str]:
+    own = config["stages"][stage].get("environment_variables", {})
+    variables: dict[str, str] = {**config.get("environment_variables", {}), **own}
+    return variables
 
 
 def _stage(config: Mapping[str, Any], name: str) -> Stage:
-    own = config["stages"][name]
-    variables: dict[str, str] = {
-        **config.get("environment_variables", {}),
-        **own.get("environment_variables", {}),
-    }
+    variables = _variables(config, name)
     return Stage(
         app=f"{config['app_name']}-{name}",
         table=variables.get("TRIVET_TABLE") or f"trivet-{variables.get('TRIVET_STAGE', 'dev')}",
@@ -106,7 +129,7 @@ def _checked(path: Path, policy: Any, limit: int) -> str:
     size = len(json.dumps(policy, separators=(",", ":")))
     if size > limit:
         raise TemplateError(f"{path} would have {size} characters; IAM allows {limit}")
-    return json.dumps(policy, indent=2) + "\n"
+    return _written(policy)
 
 
 def _main() -> int:
