@@ -4,10 +4,10 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import boto3
-import botocore.session
 
 from tools.child import REPOSITORY
 from tools.operations.names import function_name, role_name, rule_name
@@ -37,9 +37,14 @@ class Answers:
         return {"accounts": page, "next_cursor": "next" if first else None}
 
 
+@cache
+def _session() -> Any:
+    """One for all tests: a session reads the models of the services anew."""
+    return boto3.Session()
+
+
 def client(service: str) -> Any:
-    session: Any = boto3.Session()
-    return session.client(service)
+    return _session().client(service)
 
 
 def deploy() -> Answers:
@@ -54,7 +59,7 @@ def deploy() -> Answers:
 
 
 def deployment(answers: Answers) -> Deployment:
-    return Deployment(STAGE, botocore.session.Session(), answers)
+    return Deployment(STAGE, _session()._session, answers)
 
 
 def make_functions() -> None:
