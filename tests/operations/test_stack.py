@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def rolling(invoked: list[int], relayed: list[int]) -> list[int]:
         "rolling": "2 * extra - DIFF(extra)",
     }
     extra = [mine - theirs for mine, theirs in zip(invoked, relayed, strict=True)]
-    return [2 * now - (now - before) for before, now in zip(extra, extra[1:], strict=False)]
+    return [2 * now - (now - before) for before, now in pairwise(extra)]
 
 
 def fires(datapoints: list[int]) -> bool:
@@ -139,9 +140,7 @@ def pattern(name: str) -> Any:
     values = {"Stage": "dev", "AWS::Partition": "aws", "AWS::AccountId": ACCOUNT}
     for placeholder, value in values.items():
         text = text.replace(f"${{{placeholder}}}", value)
-    return json.loads(
-        re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", text.replace("::iam:${AWS::Region}", "::iam:"))
-    )
+    return json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", text))
 
 
 def event(issuer: str | None, parameters: dict[str, Any], **detail: Any) -> dict[str, Any]:
