@@ -99,6 +99,10 @@ deploy: $(READY) ## deploy to the AWS account of your credentials (STAGE=prod)
 deploy-plan: $(READY) ## tell what make deploy would do, and do nothing (STAGE=prod)
 	@$(DEPLOY) --plan
 
+.PHONY: live
+live: $(READY) ## try the contract on a deployed stage, after asking; leaves nothing (STAGE=dev)
+	@STAGE=$(STAGE) $(PY) -m tools.live
+
 .PHONY: package-check
 package-check: package ## build the package, and check what it holds and its SAM template
 	@$(PY) -m tools.check_package build

@@ -159,7 +159,7 @@ def test_functions_are_named_as_chalice_deploy_names_them(project: Path, stage: 
 
 
 def test_configuration_in_the_docs_packages(project: Path, tmp_path: Path) -> None:
-    """Each block of docs/private-api.md, put into a stage, is a template that CloudFormation has."""
+    """Each block of docs/private-api.md, put into a stage, makes a template that is right."""
     text = (REPOSITORY / "docs" / "private-api.md").read_text()
     blocks = re.findall(r"^```json config \w+\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     changed = tmp_path / "project"
