@@ -13,6 +13,8 @@ REQUIREMENTS := requirements-dev.lock
 PORT ?= 8000
 STAGE ?= dev
 ARGS ?=
+ALARM_TOPIC ?=
+LOG_DAYS ?=
 
 CODE := $(wildcard app.py chalicelib cli/trivet tools tests benchmarks)
 WORKERS := -n auto --maxprocesses 4 --dist worksteal
@@ -78,16 +80,33 @@ CLEAR_CACHES = rm -rf .chalice/deployments && \
 	find chalicelib policies -name __pycache__ -type d -prune -exec rm -rf {} +
 CHALICE := PYTHONDONTWRITEBYTECODE=1 $(VENV)/bin/chalice
 
+# Before anything is removed: the stage is configured, and this Python is the one on Lambda.
+PREFLIGHT = $(PY) -m tools.deploy.preflight $(STAGE)
+
 .PHONY: package
 package: $(READY) ## build the Lambda package and its SAM template in build/ (STAGE=prod)
+	@$(PREFLIGHT)
 	@rm -rf build && $(CLEAR_CACHES)
-	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(CHALICE) package --stage $(STAGE) build
+	@AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(CHALICE) package --stage $(STAGE) \
+		--merge-template deploy/sam-names.json build
 	@$(PY) -m tools.sbom build
+
+# ALARM_TOPIC (an SNS topic's ARN) and LOG_DAYS are kept from one deployment to the next.
+DEPLOY = $(PY) -m tools.deploy --stage $(STAGE) --alarm-topic "$(ALARM_TOPIC)" --log-days "$(LOG_DAYS)"
 
 .PHONY: deploy
 deploy: $(READY) ## deploy to the AWS account of your credentials (STAGE=prod)
+	@$(PREFLIGHT)
 	@$(CLEAR_CACHES)
-	@$(CHALICE) deploy --stage $(STAGE)
+	@PYTHONDONTWRITEBYTECODE=1 $(DEPLOY)
+
+.PHONY: deploy-plan
+deploy-plan: $(READY) ## tell what make deploy would do, and do nothing (STAGE=prod)
+	@$(DEPLOY) --plan
+
+.PHONY: live
+live: $(READY) ## try the contract on a deployed stage, after asking; leaves nothing (STAGE=dev)
+	@STAGE=$(STAGE) $(PY) -m tools.live
 
 .PHONY: package-check
 package-check: package ## build the package, and check what it holds and its SAM template

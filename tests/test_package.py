@@ -1,6 +1,7 @@
 """The Lambda package: what it holds, that it runs by itself, and the templates around it."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -30,13 +31,12 @@ FUNCTIONS = {
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A copy of the checkout with its packages: `dev`, `prod` and `terraform`."""
+    """A copy of the checkout with its packages: `dev` and `prod`."""
 
     def make(folder: Path) -> None:
         copy_project(folder)
         for stage in STAGES:
             package(folder, stage, "--stage", stage)
-        package(folder, "terraform", "--stage", "prod", "--pkg-format", "terraform")
 
     return made_once(tmp_path_factory, worker_id, "packaged", make)
 
@@ -136,17 +136,45 @@ def test_schedule_is_configuration(project: Path, tmp_path: Path) -> None:
     assert schedule["Properties"]["Schedule"] == "rate(10 minutes)"
 
 
-def test_terraform_template_is_json_with_the_functions(project: Path) -> None:
-    template = json.loads((project / "terraform" / "chalice.tf.json").read_text())
+@pytest.mark.parametrize("stage", STAGES)
+def test_functions_are_named_as_chalice_deploy_names_them(project: Path, stage: str) -> None:
+    """The stack's name stands for `trivet-<stage>`; the real transform keeps the names."""
+    resources = sam(project, stage)["Resources"]
+    named = {
+        resources[logical]["Properties"]["FunctionName"]["Fn::Sub"]
+        for logical in ("APIHandler", "DriftRun", "IamChange")
+    }
+    roles = {
+        each["Properties"]["RoleName"]["Fn::Sub"]
+        for each in resources.values()
+        if each["Type"] == "AWS::IAM::Role"
+    }
+    [schedule] = resources["DriftRun"]["Properties"]["Events"].values()
+    [rule] = resources["IamChange"]["Properties"]["Events"].values()
+    app = "${AWS::StackName}"
 
-    functions = template["resource"]["aws_lambda_function"]
-    assert {each["handler"] for each in functions.values()} == set(FUNCTIONS.values())
-    policies = template["resource"]["aws_iam_role_policy"]
-    for name, role in policies.items():
-        function = name.removesuffix("_role")
-        expected = REPOSITORY / ".chalice" / f"policy-prod-{function}.json"
-        assert json.loads(role["policy"]) == json.loads(expected.read_text())
-    assert len(policies) == len(functions) == 3
+    assert named == {app, f"{app}-drift_run", f"{app}-iam_change"}
+    assert roles == {f"{app}-{key}" for key in ("api_handler", "drift_run", "iam_change")}
+    assert schedule["Properties"]["Name"] == {"Fn::Sub": f"{app}-drift_run-event"}
+    assert rule["Properties"]["RuleName"] == {"Fn::Sub": f"{app}-iam_change-event"}
+
+
+def test_configuration_in_the_docs_packages(project: Path, tmp_path: Path) -> None:
+    """Each block of docs/private-api.md, put into a stage, makes a template that is right."""
+    text = (REPOSITORY / "docs" / "private-api.md").read_text()
+    blocks = re.findall(r"^```json config \w+\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    changed = tmp_path / "project"
+    shutil.copytree(project, changed, symlinks=True)
+    config = changed / ".chalice" / "config.json"
+    original = json.loads(config.read_text())
+    assert len(blocks) == 3
+    for number, block in enumerate(blocks):
+        stages = {**original["stages"], "dev": original["stages"]["dev"] | json.loads(block)}
+        config.write_text(json.dumps(original | {"stages": stages}))
+        template = package(changed, f"out-{number}", "--stage", "dev") / "sam.json"
+        lint = Path(sys.executable).parent / "cfn-lint"
+        done = subprocess.run([lint, template], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (0, ""), block
 
 
 def test_no_stale_package_is_served_after_a_renaming(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@
 - `policies/permissions-boundary.json`: the boundary of the roles that Trivet provisions.
 - `deploy/member-account.json`: what a member account grants to Trivet, for CloudFormation.
 - `deploy/service-control-policy.json`: keeps others' hands off what is Trivet's.
+- `deploy/operations.json`: the stack of alarms, dashboard, queues and the fleet's state machine.
+- `deploy/sam-names.json`: the functions' names for `chalice package`.
+- `cli/trivet/doctor/packaged.json`: what `trivet doctor` holds a deployment against.
 - `policies/files.txt`: the names of the files under `policies/`. Chalice takes a package from its
   cache when the contents of all files are equal; with their names among the contents, a file that
   is only renamed makes a new package.
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools import operations, released
 from tools.child import REPOSITORY
 from tools.permissions import names
 from tools.permissions.boundary import permissions_boundary
@@ -113,6 +117,29 @@ def _service_control_policy(source: Source) -> Files:
     yield path, _checked(path, policy, SERVICE_CONTROL_POLICY_LIMIT)
 
 
+def _operations(source: Source) -> Files:
+    names_of = source.names
+    stack = operations.template(list(names_of.roles), list(names_of.policies))
+    yield Path("deploy") / "operations.json", _written(stack)
+    functions = operations.sam_names(source.config["lambda_functions"])
+    yield Path("deploy") / "sam-names.json", _written(functions)
+
+
+def _released(source: Source) -> Files:
+    stages = {
+        stage.name: {
+            "table": stage.table,
+            "schedule": stage.schedule,
+            "policies": {each: function_policy(each, stage, source.names) for each in FUNCTIONS},
+        }
+        for stage in source.stages
+    }
+    path = Path("cli") / "trivet" / "doctor" / "packaged.json"
+    boundary = permissions_boundary(source.names, source.stages)
+    standard = names.catalogue(source.repository / "policies").profile("standard")
+    yield path, _written(released.document(stages, boundary, source.names, standard))
+
+
 def _list_of_files(source: Source) -> Files:
     folder = source.repository / "policies"
     found = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()}
@@ -126,6 +153,8 @@ _GENERATORS: tuple[Callable[[Source], Files], ...] = (
     _permissions_boundary,
     _member_account,
     _service_control_policy,
+    _operations,
+    _released,
     _list_of_files,
 )
 
@@ -165,7 +194,7 @@ def _main() -> int:
         print(f"make policies: {error}", file=sys.stderr)
         return 1
     for path, content in files.items():
-        (REPOSITORY / path).parent.mkdir(exist_ok=True)
+        (REPOSITORY / path).parent.mkdir(parents=True, exist_ok=True)
         (REPOSITORY / path).write_text(content)
     return 0
 

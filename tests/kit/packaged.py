@@ -79,8 +79,9 @@ def without_account() -> dict[str, str]:
 
 
 def package(project: Path, out: str, *options: str) -> Path:
-    """Run `chalice package`, and return the folder that it wrote."""
-    done = chalice(project, "package", *options, out)
+    """Run `chalice package` as `make package` does, and return the folder that it wrote."""
+    names = ("--merge-template", str(REPOSITORY / "deploy" / "sam-names.json"))
+    done = chalice(project, "package", *options, *names, out)
     assert done.returncode == 0, done.stderr
     return project / out
 

@@ -74,6 +74,8 @@ class Stage:
     """The policy that every provisioned role must have as its boundary: name, ARN, or none."""
     tag_keys: tuple[str, ...] = ("*",)
     """The keys that callers' tags may have; `*` in one stands for any characters."""
+    schedule: str = "rate(1 hour)"
+    """When drift runs."""
 
     @property
     def prefix(self) -> str:
@@ -116,5 +118,6 @@ def _stage(config: Mapping[str, Any], name: str) -> Stage:
         name=name,
         table=variables.get("TRIVET_TABLE") or f"trivet-{variables.get('TRIVET_STAGE', 'dev')}",
         boundary=None if boundary == NO_BOUNDARY else boundary,
+        schedule=variables.get("TRIVET_DRIFT_SCHEDULE") or "rate(1 hour)",
         tag_keys=tuple(key.strip() for key in keys.split(",") if key.strip()),
     )

@@ -1,0 +1,1 @@
+"""Deploying and operating: the stack, the deployment, the doctor."""
