@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 REQUIREMENTS := requirements-dev.lock
 
 # To override: make serve PORT=8001, make package STAGE=prod, make test ARGS="-k drift"
-PORT ?= 8000
+PORT ?=
 STAGE ?= dev
 ARGS ?=
 ALARM_TOPIC ?=
@@ -30,7 +30,11 @@ demo: $(READY) ## provision an environment on an embedded AWS and show what came
 
 .PHONY: serve
 serve: $(READY) ## serve the API on 127.0.0.1:8000 over an embedded AWS (PORT=8001 for another port)
-	@$(PY) -m tools.serve --port $(PORT)
+	@$(PY) -m tools.serve $(if $(PORT),--port $(PORT))
+
+.PHONY: console
+console: $(READY) ## look at a few environments in a browser, over an embedded AWS (PORT=8001)
+	@$(PY) -m tools.console $(if $(PORT),--port $(PORT))
 
 .PHONY: test
 test: $(READY) ## run all tests but the soak tests (ARGS="-k drift" for some)

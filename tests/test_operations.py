@@ -204,4 +204,3 @@ def test_aws_commands_exist_with_their_options() -> None:
         assert given <= set(known), (service, name)
         required = {botocore.xform_name(member, "-") for member in shape.required_members}
         assert required <= given, (service, name)
-
