@@ -49,11 +49,12 @@ bench: $(READY) ## run the benchmarks
 	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: lint
-lint: $(READY) ## check style, format and types
+lint: $(READY) ## check style, format, types and which room imports which
 	@$(PY) -m ruff check --quiet $(CODE)
 	@$(PY) -m ruff format --check --quiet $(CODE) || \
 		{ echo "make lint: the files above are not formatted; run make format" >&2; exit 1; }
 	@$(PY) -m mypy $(CODE)
+	@mkdir -p build && $(VENV)/bin/lint-imports --no-cache > build/imports.log 2>&1 || { cat build/imports.log >&2; exit 1; }
 
 .PHONY: format
 format: $(READY) ## format the code and mend what can be mended

@@ -177,7 +177,7 @@ def test_curl_signs_as_aws_asks(gateway: HTTPServer) -> None:
 # --- commands and names
 
 OF_THE_CLI_ALONE = {("cloudformation", "deploy"), ("cloudformation", "package")}
-GLOBAL_OPTIONS = {"output", "query"}
+GLOBAL_OPTIONS = {"output", "query", "region"}
 
 
 def aws_commands() -> Iterator[list[str]]:
