@@ -16,7 +16,7 @@ ARGS ?=
 ALARM_TOPIC ?=
 LOG_DAYS ?=
 
-CODE := $(wildcard app.py chalicelib cli/trivet tools tests benchmarks)
+CODE := $(wildcard app.py chalicelib cli/trivet tools tests benchmarks examples)
 WORKERS := -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help

@@ -8,9 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -257,10 +257,14 @@ def test_console_shows_environments_in_different_states(monkeypatch: pytest.Monk
         api = re.search(r"http://[\d.:]+\d", told)
         assert api is not None
         listed = send("GET", f"{api.group()}/environments").body["environments"]
-        with urllib.request.urlopen(page, timeout=20) as answer:
-            assert answer.status == 200
+        connection = HTTPConnection(HOST, port, timeout=20)
+        connection.request("GET", page.partition(str(port))[2])
+        opened = connection.getresponse()
+        connection.close()
         serving.send_signal(signal.SIGINT)
         assert serving.wait(20) == 0
+
+    assert (opened.status, opened.headers["Location"]) == (303, "/environments")
 
     states = {
         each["name"]: (each["profile"], each["status"], each["smoke_test"]["status"])
