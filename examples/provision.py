@@ -20,16 +20,15 @@ from botocore.session import Session
 
 def ask(session: Session, method: str, path: str, body: Any = None) -> Any:
     """Send one signed request, and return the answer's document."""
-    request = AWSRequest(
-        method=method,
-        url=os.environ["TRIVET_URL"] + path,
-        headers={"Content-Type": "application/json"},
-        data=None if body is None else json.dumps(body),
-    )
+    credentials = session.get_credentials()
+    if credentials is None:
+        sys.exit("No AWS credentials were found.")
+    url = os.environ["TRIVET_URL"] + path
+    data = None if body is None else json.dumps(body).encode()
+    request = AWSRequest(method, url, {"Content-Type": "application/json"}, data)
     region = session.get_config_variable("region")
-    SigV4Auth(session.get_credentials(), "execute-api", region).add_auth(request)
-    data = request.data.encode() if body is not None else None
-    sent = urllib.request.Request(request.url, data, dict(request.headers), method=method)
+    SigV4Auth(credentials, "execute-api", region).add_auth(request)
+    sent = urllib.request.Request(url, data, dict(request.headers), method=method)
     with urllib.request.urlopen(sent, timeout=60) as answer:
         return json.load(answer)
 
