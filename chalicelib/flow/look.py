@@ -85,17 +85,14 @@ def in_bulk(target: Target, wanted: Sequence[tuple[Environment, Desired]]) -> di
     """Read the roles and policies of many environments with the account's bulk listings.
 
     What is not theirs is dropped page by page. The tags of policies, which no bulk listing shows,
-    are `None`; state machines, which are in none, are left out.
+    are `None`; state machines, which are in none, are left out. So are policies that are declared
+    no more: a run may not delete them, a caller's next declaration or reapply does.
 
     Returns:
         For each environment's name what IAM holds of it.
     """
     roles_of = {each.name.lower(): one.name for _, one in wanted for each in one.roles}
-    policies_of = {
-        arn: one.name
-        for environment, one in wanted
-        for arn in policy_arns(one, environment.unique_ids)
-    }
+    policies_of = {each.arn: one.name for _, one in wanted for each in one.policies}
     settings = threads.start(_role_settings, target, roles_of)
     policies: list[ActualPolicy] = []
     details: list[tuple[str, Any]] = []
@@ -125,12 +122,12 @@ def _sorted_out(
     by_role = {each.name.lower(): each for each in roles}
     by_arn = {each.arn: each for each in policies}
     found: dict[str, Actual] = {}
-    for environment, desired in wanted:
+    for _, desired in wanted:
         names = [each.name.lower() for each in desired.roles]
-        ids = environment.unique_ids
+        arns = [each.arn for each in desired.policies]
         found[desired.name] = Actual(
             {name: by_role[name] for name in names if name in by_role},
-            _own(desired, ids, [by_arn.get(arn) for arn in policy_arns(desired, ids)]),
+            {arn: by_arn[arn] for arn in arns if arn in by_arn},
         )
     return found
 

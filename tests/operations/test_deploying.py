@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.memory import account_in_memory
+from tests.kit.account import in_memory
 from tests.operations.sound import ACCOUNT, STAGE, checked_in, client, make_api
 from tools.child import REPOSITORY
 from tools.deploy import api_stage, boundary, functions, logs, stack
@@ -61,7 +61,7 @@ def done(step: Any, target: Target) -> list[str]:
 @pytest.mark.filterwarnings("ignore:Tried to parse AWS..(CloudWatch..Alarm|Lambda..EventInvoke)")
 def test_everything_beside_the_functions_is_made_once() -> None:
     # Where executions run, moto keeps state machines apart from those that templates make.
-    with account_in_memory(executions=False):
+    with in_memory(executions=False):
         api_id = make_api()
         make_roles()
         target = Target(STAGE, REPOSITORY)
@@ -99,7 +99,7 @@ def make_roles() -> None:
 
 
 def test_plan_changes_nothing() -> None:
-    with account_in_memory():
+    with in_memory():
         target = Target(STAGE, REPOSITORY, planning=True)
         steps = (boundary.steps, functions.steps, stack.steps, logs.steps, api_stage.steps)
 
@@ -113,7 +113,7 @@ def test_plan_changes_nothing() -> None:
 
 
 def test_old_boundary_is_replaced_and_its_oldest_version_pruned() -> None:
-    with account_in_memory():
+    with in_memory():
         iam = client("iam")
         old = json.dumps({"Version": "2012-10-17", "Statement": [deny("Old")]})
         iam.create_policy(PolicyName="TrivetEnvironmentBoundary", PolicyDocument=old)
