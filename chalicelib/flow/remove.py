@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.aws.accounts import Target
 from chalicelib.aws.answers import call
 from chalicelib.errors import Conflict, Stale
+from chalicelib.flow.boundary import ensure
 from chalicelib.model.desired import ENVIRONMENT_TAG, Desired
 from chalicelib.resources import policy, role, state_machine, tags
 from chalicelib.work import operation, threads
@@ -170,7 +171,9 @@ def _give_back(target: Target, own: _Own, desired: Desired) -> None:
     everything = {**own.roles, **own.policies}
     threads.side_by_side(tag, [arn for arn, found in everything.items() if not _is_tagged(found)])
     unbounded = [arn for arn, found in own.roles.items() if _boundary(found) != boundary]
-    threads.side_by_side(bound, unbounded if boundary else [])
+    if boundary is not None and unbounded:
+        ensure(target, desired)
+        threads.side_by_side(bound, unbounded)
 
 
 def _is_tagged(found: Any) -> bool:
