@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.kit import product
 from tests.kit.account import in_memory
 from tests.operations.sound import ACCOUNT, STAGE, checked_in, client, make_api
 from tools.child import REPOSITORY
-from tools.deploy import api_stage, boundary, functions, logs, stack
+from tools.deploy import api_stage, boundary, functions, gateway_responses, logs, stack
 from tools.deploy.preflight import LAMBDA_PYTHON, NotReadyError, check
 from tools.deploy.target import Target
 
@@ -110,6 +111,30 @@ def test_plan_changes_nothing() -> None:
         assert client("iam").list_policies(Scope="Local")["Policies"] == []
         assert client("cloudformation").list_stacks()["StackSummaries"] == []
         assert client("logs").describe_log_groups()["logGroups"] == []
+
+
+def test_what_api_gateway_refuses_is_problem_json() -> None:
+    with in_memory():
+        api_id, target = make_api(), Target(STAGE, REPOSITORY)
+        api = client("apigateway")
+        deployments = len(api.get_deployments(restApiId=api_id)["items"])
+
+        first = done(gateway_responses.steps, target)
+        again = done(gateway_responses.steps, target)
+
+        assert len(first) == 1
+        assert again == []
+        assert len(api.get_deployments(restApiId=api_id)["items"]) == deployments + 1
+        answer = api.get_gateway_response(
+            restApiId=api_id, responseType="MISSING_AUTHENTICATION_TOKEN"
+        )
+        said = answer["responseTemplates"]["application/json"]
+        told = json.loads(said.replace("$context.error.messageString", '"no such route"'))
+        assert told["status"] == 403 == int(answer["statusCode"])
+        assert (
+            told["type"]
+            in product.document()["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]
+        )
 
 
 def test_old_boundary_is_replaced_and_its_oldest_version_pruned() -> None:
