@@ -33,6 +33,7 @@ class Installation:
     settings: Settings
     home: Home
     catalogue: Catalogue
+    table: Table
     environments: Environments
     history: History
     reports: Reports
@@ -104,6 +105,7 @@ def installed(current: Operation) -> Installation:
         settings=settings,
         home=home,
         catalogue=catalogue_of.load(allowed=settings.profiles),
+        table=table,
         environments=Environments(table),
         history=History(table),
         reports=Reports(table),

@@ -28,6 +28,8 @@ def run(installation: Installation, request: Request, wait: float) -> ReportPage
         Busy: another run is going on.
         TrivetError: the fleet could not be read; nothing was changed.
     """
+    if request.apply:
+        installation.table.ensure()
     accounts = accounts_of(installation, request)
     if len(accounts) == 1 or installation.settings.stage == "local":
         return drift_run.run(installation, request)
