@@ -28,6 +28,7 @@ from chalicelib.model.desired import Desired
 from chalicelib.model.environment import Look, timestamp
 from chalicelib.model.report import AccountRow, Finding, Outcome
 from chalicelib.resources import policy, state_machine
+from chalicelib.table import looks
 from chalicelib.table.entry import Entry
 from chalicelib.work import telemetry, threads
 
@@ -174,7 +175,7 @@ def check(
     if record and seen.whole:
         unseen = [*not_reached, *(each.name for each in findings)]
         account_id = seen.target.place.account_id
-        installation.environments.record_run_look(account_id, seen.started_at, unseen)
+        looks.record(installation.table, account_id, seen.started_at, unseen)
     return AccountResult(_row(seen, findings, in_sync, len(not_reached)), findings, not_reached)
 
 
