@@ -22,6 +22,7 @@ from chalicelib.table.looks import RunLook
 from chalicelib.table.records import Records, unchanged
 from chalicelib.table.rows import cursor_of, key, read_cursor
 from chalicelib.table.table import Item, Table
+from chalicelib.work import threads
 
 _FREE = "(attribute_not_exists(lease) OR lease_until <= :now)"
 
@@ -58,14 +59,13 @@ class Environments:
     def neighbours(self, account_id: str, name: str) -> list[tuple[str, str]]:
         """Return name and profile of the environments that a prefix does not tell from this one.
 
-        The name of one of the two is that of the other, a hyphen, and more. Two reads.
+        The name of one of the two is that of the other, a hyphen, and more. Two reads at once.
         """
         pk, parts = self._records.pk(account_id), name.split("-")
-        shorter = ["-".join(parts[:at]) for at in range(1, len(parts))]
-        rows = [*listing.longer(self._records, account_id, name)]
-        if shorter:
-            doing = f"looking for environments beside {name}"
-            rows += self._table.get_all(doing, [key(pk, each) for each in shorter]).values()
+        doing = f"looking for environments beside {name}"
+        keys = [key(pk, "-".join(parts[:at])) for at in range(1, len(parts))]
+        shorter = threads.start(self._table.get_all, doing, keys)
+        rows = [*listing.longer(self._records, account_id, name), *shorter.result().values()]
         found = [_profile_of(row, account_id) for row in rows]
         return [each for each in found if each is not None]
 
