@@ -1,29 +1,30 @@
 """A fleet in the embedded AWS: any number of environments, as Trivet would have made them.
 
 Provisioning a thousand environments takes minutes. Here their roles and policies are put into
-the memory of moto's process, from the very templates, and their records into the table through
-Trivet's own store. That they are as Trivet makes them is not taken on trust: a drift run must
+the memory of moto's process, from the very profile, and their records into the table through
+Trivet's own holds. That they are as Trivet makes them is not taken on trust: a drift run must
 find every one in sync (`benchmarks.course` checks it).
 """
 
 import sys
 from typing import Any
 
-import botocore.session
 from moto import mock_aws
 from moto.iam.models import IAMBackend, iam_backends
 from moto.stepfunctions.models import StepFunctionBackend, stepfunctions_backends
+from msgspec.structs import replace
 
-from benchmarks.cloud import PLACE, names
-from chalicelib import documents, read, templates
-from chalicelib.aws import Account
-from chalicelib.model import Desired, Role
-from chalicelib.operation import Operation
-from chalicelib.records import Declaration, Environment, SmokeTest
-from chalicelib.store import Store
+from benchmarks.cloud import PLACE, desired, environment, names
+from chalicelib.aws.accounts import Target
+from chalicelib.flow import boundary
+from chalicelib.installation import Installation, installed
+from chalicelib.model import documents
+from chalicelib.model.desired import Desired, Role
+from chalicelib.model.environment import Look, SmokeTest, timestamp
+from chalicelib.resources import state_machine
+from chalicelib.table.hold import Hold
+from chalicelib.work.operation import Operation, under_way
 from tools.embedded_aws import serve_moto
-
-TABLE = "trivet-local"
 
 
 def serve() -> None:
@@ -37,31 +38,41 @@ def serve() -> None:
 
 def fill(size: int) -> None:
     """Put a fleet into the moto of this process, which must be mocking AWS."""
-    account = Account(botocore.session.get_session())
-    store = Store(account, TABLE, Operation(started=0, deadline=2**40, last_call=2**40))
-    store.ensure_table()
-    iam = iam_backends[PLACE.account_id][PLACE.partition]
-    states = stepfunctions_backends[PLACE.account_id][PLACE.region]
-    for name in names(size):
-        desired = templates.load().render(name, PLACE, {}, None)
-        unique_ids = _made(iam, desired) | _machine_made(account, states, desired)
-        environment = Environment(
-            name=name,
-            account_id=PLACE.account_id,
-            partition=PLACE.partition,
-            region=PLACE.region,
-            declaration=Declaration(),
+    forever = 2.0**40
+    with under_way(Operation(started=0, deadline=forever, last_call=forever)) as operation:
+        installation = installed(operation, "")
+        iam = iam_backends[PLACE.account_id][PLACE.partition]
+        states = stepfunctions_backends[PLACE.account_id][PLACE.region]
+        for name in names(size):
+            wanted = desired(name)
+            boundary.ensure(installation.home.target, wanted)
+            machine = _machine_made(installation.home.target, states, wanted)
+            _recorded(installation, wanted, _made(iam, wanted) | machine)
+
+
+def _recorded(installation: Installation, made: Desired, unique_ids: dict[str, str]) -> None:
+    """Record an environment as one that was made, proved, and found in sync."""
+    now = timestamp(installation.operation.clock.now())
+    recorded = environment(made.name)
+    hold = installation.environments.create(recorded, "create")
+    assert isinstance(hold, Hold)
+    with hold:
+        hold.look = Look(in_sync=True, at=now)
+        hold.environment = replace(
+            recorded,
             status="ready",
             unique_ids=unique_ids,
+            made={
+                each.name: sorted([*each.managed_policies, *each.inline_policies])
+                for each in made.roles
+            },
             smoke_test=SmokeTest(status="succeeded"),
         )
-        store.create(environment)
-        store.release(1, environment)
 
 
-def _made(iam: IAMBackend, desired: Desired) -> dict[str, str]:
+def _made(iam: IAMBackend, wanted: Desired) -> dict[str, str]:
     unique_ids = {}
-    for policy in desired.policies:
+    for policy in wanted.policies:
         made = iam.create_policy(
             description=policy.description,
             path="/",
@@ -70,7 +81,7 @@ def _made(iam: IAMBackend, desired: Desired) -> dict[str, str]:
             tags=_tags(policy.tags),
         )
         unique_ids[policy.arn] = made.id
-    for role in desired.roles:
+    for role in wanted.roles:
         unique_ids[role.arn] = _role_made(iam, role)
     return unique_ids
 
@@ -92,17 +103,15 @@ def _role_made(iam: IAMBackend, role: Role) -> str:
     return str(made.id)
 
 
-def _machine_made(
-    account: Account, states: StepFunctionBackend, desired: Desired
-) -> dict[str, str]:
-    machine = desired.state_machine
+def _machine_made(target: Target, states: StepFunctionBackend, wanted: Desired) -> dict[str, str]:
+    machine = wanted.state_machine
     states.create_state_machine(
         name=machine.name,
         definition=documents.minified(machine.definition),
         roleArn=machine.role_arn,
         tags=[{"key": key, "value": value} for key, value in machine.tags.items()],
     )
-    there = read.state_machine(account, machine.arn)
+    there = state_machine.read(target, machine.arn)
     assert there is not None
     return {machine.arn: there.unique_id}
 

@@ -110,17 +110,16 @@ def look_at(
         for row in rows
         if isinstance(row, Unreadable) and (names is None or row.name in names)
     ]
-    outdated = threads.start(boundary.out_of_date, installation, target)
     wanted = [(each, installation.rendered(each.environment)) for each in entries]
     pairs = [(entry.environment, desired) for entry, desired in wanted]
-    actual = in_bulk(target, pairs) if pairs else {}
+    bulk = in_bulk(target, pairs, boundary.generated(installation, target.place))
     return AccountLook(
         target,
         started_at,
-        [Case(entry, desired, actual[desired.name]) for entry, desired in wanted],
+        [Case(entry, desired, bulk.environments[desired.name]) for entry, desired in wanted],
         whole=names is None,
         unreadable=unreadable,
-        boundary_error=outdated.result(),
+        boundary_error=boundary.out_of_date(bulk.boundary) if bulk.boundary else None,
     )
 
 

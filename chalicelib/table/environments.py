@@ -59,7 +59,7 @@ class Environments:
     def neighbours(self, account_id: str, name: str) -> list[tuple[str, str]]:
         """Return name and profile of the environments that a prefix does not tell from this one.
 
-        The name of one of the two is that of the other, a hyphen, and more. Two reads.
+        The name of one of the two is that of the other, a hyphen, and more. Two reads at once.
         """
         rows = listing.neighbours(self._records, account_id, name)
         read = [self._readable(row, account_id, RunLook()) for row in rows]

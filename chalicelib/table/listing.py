@@ -13,6 +13,7 @@ from chalicelib.table.entry import ShownStatus, in_sync_facet, tag_facet
 from chalicelib.table.records import Records, index_pk
 from chalicelib.table.rows import key
 from chalicelib.table.sending import Item
+from chalicelib.work import threads
 
 _DOING = "listing environments"
 
@@ -69,15 +70,15 @@ def every(records: Records, account_id: str) -> Iterator[Item]:
 def neighbours(records: Records, account_id: str, name: str) -> Iterator[Item]:
     """Return the rows of the records whose names begin with this one's, or it with theirs."""
     pk, parts = records.pk(account_id), name.split("-")
+    keys = [key(pk, "-".join(parts[:at])) for at in range(1, len(parts))]
+    shorter = threads.start(records.table.get_all, _DOING, keys)
     yield from records.table.query(
         _DOING,
         pk,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :from)",
         ExpressionAttributeValues={":from": {"S": f"{name}-"}},
     )
-    shorter = ["-".join(parts[:at]) for at in range(1, len(parts))]
-    if shorter:
-        yield from records.table.get_all(_DOING, [key(pk, each) for each in shorter]).values()
+    yield from shorter.result().values()
 
 
 def _names(

@@ -1,6 +1,6 @@
 """Declare an environment, and make it so: POST, PUT and adopt, and the dry run of each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +50,7 @@ def provision(installation: Installation, target: Target, request: Request) -> R
     account_id, name = target.place.account_id, request.name
     boundary.check_declared(installation, target, request.given.get("permissions_boundary"))
     entry_read = threads.start(installation.environments.get, account_id, name)
-    neighbours = threads.start(installation.environments.neighbours, account_id, name)
+    neighbours = installation.environments.neighbours(account_id, name)
     entry = entry_read.result()
     recorded = entry.environment if entry else None
     declaration = _declared(installation, recorded, request)
@@ -109,7 +109,7 @@ def _check_name(
     installation: Installation,
     name: str,
     declaration: Declaration,
-    neighbours: Future[list[tuple[str, str]]],
+    neighbours: Sequence[tuple[str, str]],
     recorded: Environment | None,
 ) -> None:
     """Refuse a name that, beside another of this account, cannot be kept apart from it.
@@ -119,7 +119,7 @@ def _check_name(
     """
     if recorded is not None and recorded.declaration.profile == declaration.profile:
         return
-    other = installation.catalogue.contested(name, declaration.profile, neighbours.result())
+    other = installation.catalogue.contested(name, declaration.profile, neighbours)
     if other is not None:
         raise Conflict(
             f"Environment {name} cannot stand beside environment {other}: what is named "
