@@ -2,7 +2,7 @@
 
 Provisioning a thousand environments takes minutes. Here their roles and policies are put into
 the memory of moto's process, from the very profile, and their records into the table through
-Trivet's own holds. That they are as Trivet makes them is not taken on trust: a drift run must
+Trivet's own records. That they are as Trivet makes them is not taken on trust: a drift run must
 find every one in sync (`benchmarks.course` checks it).
 """
 
@@ -15,14 +15,16 @@ from moto.stepfunctions.models import StepFunctionBackend, stepfunctions_backend
 from msgspec.structs import replace
 
 from benchmarks.cloud import PLACE, desired, environment, names
-from chalicelib.aws.accounts import Target
+from chalicelib import settings
+from chalicelib.aws.accounts import Target, home
 from chalicelib.flow import boundary
-from chalicelib.installation import Installation, installed
 from chalicelib.model import documents
 from chalicelib.model.desired import Desired, Role
 from chalicelib.model.environment import Look, SmokeTest, timestamp
 from chalicelib.resources import state_machine
-from chalicelib.table.hold import Hold
+from chalicelib.table.entry import Entry, item_of
+from chalicelib.table.records import Records
+from chalicelib.table.table import MOST_WRITES, Table, Write
 from chalicelib.work.operation import Operation, under_way
 from tools.embedded_aws import serve_moto
 
@@ -40,34 +42,38 @@ def fill(size: int) -> None:
     """Put a fleet into the moto of this process, which must be mocking AWS."""
     forever = 2.0**40
     with under_way(Operation(started=0, deadline=forever, last_call=forever)) as operation:
-        installation = installed(operation, "")
+        target = home().target
+        table = Table(home(), settings.current().table, operation)
+        table.ensure()
         iam = iam_backends[PLACE.account_id][PLACE.partition]
         states = stepfunctions_backends[PLACE.account_id][PLACE.region]
         for name in names(size):
             wanted = desired(name)
-            boundary.ensure(installation.home.target, wanted)
-            machine = _machine_made(installation.home.target, states, wanted)
-            _recorded(installation, wanted, _made(iam, wanted) | machine)
+            boundary.ensure(target, wanted)
+            machine = _machine_made(target, states, wanted)
+            _record(table, wanted, _made(iam, wanted) | machine)
 
 
-def _recorded(installation: Installation, made: Desired, unique_ids: dict[str, str]) -> None:
-    """Record an environment as one that was made, proved, and found in sync."""
-    now = timestamp(installation.operation.clock.now())
-    recorded = environment(made.name)
-    hold = installation.environments.create(recorded, "create")
-    assert isinstance(hold, Hold)
-    with hold:
-        hold.look = Look(in_sync=True, at=now)
-        hold.environment = replace(
-            recorded,
-            status="ready",
-            unique_ids=unique_ids,
-            made={
-                each.name: sorted([*each.managed_policies, *each.inline_policies])
-                for each in made.roles
-            },
-            smoke_test=SmokeTest(status="succeeded"),
-        )
+def _record(table: Table, made: Desired, unique_ids: dict[str, str]) -> None:
+    """Record an environment as one that was made, proved, and found in sync.
+
+    Row by row: moto copies the whole table for each transaction.
+    """
+    recorded = replace(
+        environment(made.name),
+        status="ready",
+        unique_ids=unique_ids,
+        made={
+            each.name: sorted([*each.managed_policies, *each.inline_policies])
+            for each in made.roles
+        },
+        smoke_test=SmokeTest(status="succeeded"),
+    )
+    records = Records(table)
+    look = Look(in_sync=True, at=timestamp(table.now()))
+    entry, index = records.indexed(Entry(recorded, version=2, own_look=look), MOST_WRITES)
+    row: Write = {"Put": {"Item": item_of(records.pk(PLACE.account_id), entry)}}
+    table.write_all(f"recording environment {made.name}", [row, *index])
 
 
 def _made(iam: IAMBackend, wanted: Desired) -> dict[str, str]:

@@ -12,6 +12,7 @@ from chalicelib.api.endpoints import ENDPOINTS, Endpoint
 from chalicelib.api.problems import CONTENT_TYPE
 from chalicelib.api.requests import name_type
 from chalicelib.api.schemas import AccountId, Problem
+from chalicelib.resources import policy, role, state_machine
 
 _REF = "#/components/schemas/{name}"
 
@@ -37,7 +38,9 @@ def document() -> dict[str, Any]:
         if kind is not None
     ]
     _, schemas = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
-    # The limit follows from the templates, and the types are written before those are read.
+    # The limit follows from the templates, and the types are written before those are read; the
+    # kinds of change from the classes in `resources/`, which the model knows nothing of.
+    schemas["ChangeDocument"]["properties"]["kind"] = {"type": "string", "enum": _kinds()}
     schemas["Provision"]["properties"]["name"] = msgspec.json.schema(name_type())
     schemas["Problem"]["properties"]["type"] = {"type": "string", "enum": problems.TYPES}
     paths: dict[str, Any] = {}
@@ -65,6 +68,12 @@ def document() -> dict[str, Any]:
         },
         "security": [{"sigv4": []}],
     }
+
+
+def _kinds() -> list[str]:
+    """Return every kind of change."""
+    changes = (*role.CHANGES, *policy.CHANGES, *state_machine.CHANGES)
+    return [each.kind for each in changes]
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
