@@ -177,7 +177,7 @@ def test_curl_signs_as_aws_asks(gateway: HTTPServer) -> None:
 # --- commands and names
 
 OF_THE_CLI_ALONE = {("cloudformation", "deploy"), ("cloudformation", "package")}
-GLOBAL_OPTIONS = {"output", "query"}
+GLOBAL_OPTIONS = {"output", "query", "region"}
 
 
 def aws_commands() -> Iterator[list[str]]:
@@ -204,4 +204,3 @@ def test_aws_commands_exist_with_their_options() -> None:
         assert given <= set(known), (service, name)
         required = {botocore.xform_name(member, "-") for member in shape.required_members}
         assert required <= given, (service, name)
-

@@ -99,7 +99,9 @@ def test_the_table_of_routes_is_complete() -> None:
 def test_every_setting_is_described_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     described = dict(
         re.findall(
-            r"^\| `(TRIVET_\w+)` \| ([^|]+?) \|", (DOCS / "configuration.md").read_text(), re.M
+            r"^\| `(TRIVET_\w+)` \| ([^|]+?) \|",
+            (DOCS / "configuration.md").read_text(),
+            re.MULTILINE,
         )
     )
     assert set(described) == set(re.findall(r"TRIVET_\w+", source(settings)))
