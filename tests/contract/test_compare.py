@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib import compare, templates
+from chalicelib import templates
 from chalicelib.model import (
     Actual,
     ActualPolicy,
