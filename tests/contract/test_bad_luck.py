@@ -218,7 +218,7 @@ def test_time_that_runs_out_is_a_503_and_the_next_call_goes_on(
 ) -> None:
     def slow(call: Call, deliver: Deliver) -> AWSResponse:
         if call.action == "AttachRolePolicy":
-            clock.sleep(9)
+            clock.sleep(product.CALL_TIMEOUT)
         return deliver()
 
     with api.wire.through(slow):

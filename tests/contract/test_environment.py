@@ -72,7 +72,7 @@ def test_new_environment_lists_all_that_was_made_as_changes(api: Api, name: str)
         "kind": "attach_managed_policy",
         "role": "notebook",
         "resource": document["roles"]["notebook"]["arn"],
-        "summary": "AWS managed policy AmazonS3FullAccess is not attached",
+        "summary": "AmazonS3FullAccess is not attached",
         "effect": "narrowed",
         "expected": "arn:aws:iam::aws:policy/AmazonS3FullAccess",
         "actual": None,

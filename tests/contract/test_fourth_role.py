@@ -60,7 +60,7 @@ def test_fourth_role_is_provisioned_compared_repaired_and_deleted(
     document = api.provision(name, tags={"team": "a"})
 
     arn = f"arn:aws:iam::123456789012:role/{name}-Glue"
-    assert list(document["roles"]) == ["glue", "lambda_trigger", "notebook", "workflow_execution"]
+    assert list(document["roles"]) == ["notebook", "workflow_execution", "lambda_trigger", "glue"]
     assert document["roles"]["glue"] == {"name": f"{name}-Glue", "arn": arn}
     assert document["smoke_test"]["status"] == "succeeded"
     checks = {each["name"]: each["status"] for each in document["smoke_test"]["checks"]}

@@ -78,9 +78,9 @@ def test_main_journey(url: str) -> None:
     assert created.body["status"] == "ready"
     assert created.body["smoke_test"]["status"] == "succeeded"
     assert [role["name"] for role in created.body["roles"].values()] == [
-        f"{NAME}-LambdaTriggerStepFunc",
         f"{NAME}-SageMaker",
         f"{NAME}-StepFunctionsWorkflowExecution",
+        f"{NAME}-LambdaTriggerStepFunc",
     ]
     assert again.body == shown.body == reapplied.body == {**created.body, "changes": []}
     assert [each["name"] for each in listed.body["environments"]] == [NAME]
