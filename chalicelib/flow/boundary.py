@@ -48,12 +48,27 @@ def ensure(target: Target, desired: Desired) -> None:
     Raises:
         Invalid: there is no such policy.
     """
+    if _is_missing(target, desired):
+        _make(target)
+
+
+def check_planned(target: Target, plan: Plan) -> None:
+    """Check that the boundary which a plan puts on a role exists, or is Trivet's own to make.
+
+    Raises:
+        Invalid: there is no such policy.
+    """
+    if any(each.kind in _NEEDED_BY for each in plan.steps):
+        _is_missing(target, plan.desired)
+
+
+def _is_missing(target: Target, desired: Desired) -> bool:
     boundary = desired.roles[0].permissions_boundary
     if boundary is None or policy.head(target, boundary) is not None:
-        return
+        return False
     if boundary != f"{target.place.iam}:policy/{DEFAULT_BOUNDARY}":
         raise _invalid(f"there is no policy {boundary}")
-    _make(target)
+    return True
 
 
 def _make(target: Target) -> None:

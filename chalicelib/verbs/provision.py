@@ -186,6 +186,7 @@ def _dry_run(
         recorded = replace(entry.environment, declaration=fresh.declaration)
     plan = look(installation, target, recorded)
     plan.check_ours(adopt)
+    boundary.check_planned(target, plan)
     planned = [each.document() for each in plan.steps]
     shown = replace(recorded, status="incomplete") if planned else recorded
     return Result(shown, entry.look if entry else Look(), planned, dry_run=True)

@@ -128,7 +128,7 @@ def test_trust_policy_edited_behind_trivets_back_fails_the_check(
     api: Api, iam: Any, name: str
 ) -> None:
     api.provision(name)
-    trust = json.loads((ROOT / "policies/notebook/trust.json").read_text())
+    trust = json.loads((ROOT / "policies/standard/notebook/trust.json").read_text())
     trust["Statement"][0]["Principal"] = {"Service": "ec2.amazonaws.com"}
     iam.update_assume_role_policy(RoleName=f"{name}-SageMaker", PolicyDocument=json.dumps(trust))
 
