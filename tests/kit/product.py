@@ -19,11 +19,13 @@ from chalicelib.errors import Busy, TrivetError
 from chalicelib.flow.smoke_test import GIVE_UP_AFTER
 from chalicelib.model.desired import Place
 from chalicelib.resources import policy, role, state_machine
+from chalicelib.settings import DEFAULT_BOUNDARY as BOUNDARY_NAME
 from chalicelib.table import environments, reports
 from chalicelib.triggers import iam_change
 from chalicelib.work import operation, telemetry
 
 __all__ = [
+    "BOUNDARY_NAME",
     "CALL_TIMEOUT",
     "CLOCK",
     "ENDPOINTS",
