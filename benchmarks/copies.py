@@ -24,7 +24,8 @@ from chalicelib.model.environment import Look, SmokeTest, timestamp
 from chalicelib.resources import state_machine
 from chalicelib.table.entry import Entry, item_of
 from chalicelib.table.records import Records
-from chalicelib.table.table import MOST_WRITES, Table, Write
+from chalicelib.table.sending import Write
+from chalicelib.table.table import MOST_WRITES, Table
 from chalicelib.work.operation import Operation, under_way
 from tools.embedded_aws import serve_moto
 

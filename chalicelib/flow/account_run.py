@@ -32,7 +32,7 @@ from chalicelib.model.report import AccountRow, Finding, Outcome
 from chalicelib.resources import policy, state_machine
 from chalicelib.table import looks
 from chalicelib.table.entry import Entry
-from chalicelib.work import telemetry, threads
+from chalicelib.work import telemetry
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -175,16 +175,14 @@ def check(
     not_reached = [name for name, each in verdicts.items() if each is _Verdict.NOT_REACHED]
     in_sync = sum(each is _Verdict.IN_SYNC for each in verdicts.values())
     if record and seen.whole:
-        unseen = [*not_reached, *(each.name for each in findings)]
-        account_id = seen.target.place.account_id
-        looks.record(installation.table, account_id, seen.started_at, unseen)
+        _record_run_look(installation, seen, [*not_reached, *(each.name for each in findings)])
     return AccountResult(_row(seen, findings, in_sync, len(not_reached)), findings, not_reached)
 
 
 def _record_run_look(installation: Installation, seen: AccountLook, unseen: Sequence[str]) -> None:
     account_id = seen.target.place.account_id
     try:
-        installation.environments.record_run_look(account_id, seen.started_at, unseen)
+        looks.record(installation.table, account_id, seen.started_at, unseen)
     except TrivetError as error:
         # What was done has to be reported: the next run records it.
         telemetry.LOGGER.warning("looks not recorded", extra={"reason": str(error)})
