@@ -177,15 +177,14 @@ def check(
     in_sync = sum(each is _Verdict.IN_SYNC for each in verdicts.values())
     if record and seen.whole:
         unseen = [*not_reached, *(each.name for each in findings)]
-        account_id = seen.target.place.account_id
-        looks.record(installation.table, account_id, seen.started_at, unseen)
+        _record_run_look(installation, seen, unseen)
     return AccountResult(_row(seen, findings, in_sync, len(not_reached)), findings, not_reached)
 
 
 def _record_run_look(installation: Installation, seen: AccountLook, unseen: Sequence[str]) -> None:
     account_id = seen.target.place.account_id
     try:
-        installation.environments.record_run_look(account_id, seen.started_at, unseen)
+        looks.record(installation.table, account_id, seen.started_at, unseen)
     except TrivetError as error:
         # What was done has to be reported: the next run records it.
         telemetry.LOGGER.warning("looks not recorded", extra={"reason": str(error)})
