@@ -123,6 +123,7 @@ def _answer(
     with under_way(_operation(request)) as current:
         try:
             fields, parameters = requests.validated(request, body, query, checked)
+            requests.check_possible(path_parameters, checked)
             return _response(view(Call(fields, parameters, installed(current)), **path_parameters))
         except TrivetError as error:
             return _refused(error, current)

@@ -9,26 +9,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib import templates
-from chalicelib.model import (
-    Actual,
-    ActualPolicy,
-    ActualRole,
-    ActualStateMachine,
-    Change,
-    Desired,
-    ManagedPolicy,
-    Place,
-    Role,
-)
+from chalicelib import catalogue
+from chalicelib.flow.plan import Plan, compare
+from chalicelib.model.actual import Actual, ActualPolicy, ActualRole, ActualStateMachine
+from chalicelib.model.change import ChangeDocument
+from chalicelib.model.desired import Desired, ManagedPolicy, Place, Role
+from chalicelib.model.environment import Declaration, Environment, OnExtras
 
-DESIRED = templates.load().render(
-    "abc", Place("123456789012", "aws", "us-east-1"), {"team": "a"}, None
-)
-BOUNDARY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-LIMITED = templates.load().render(
-    "abc", Place("123456789012", "aws", "us-east-1"), {"team": "a"}, BOUNDARY
-)
+
+def rendered(permissions_boundary: str | None) -> Desired:
+    return (
+        catalogue.load()
+        .profile("standard")
+        .render(
+            "abc",
+            Place("123456789012", "aws", "us-east-1"),
+            tags={"team": "a"},
+            permissions_boundary=permissions_boundary,
+            parameters={},
+        )
+    )
+
+
+DESIRED = rendered(None)
+LIMITED = rendered("arn:aws:iam::aws:policy/ReadOnlyAccess")
 OTHER = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}],
@@ -62,22 +66,44 @@ def as_made(desired: Desired) -> Actual:
     return Actual(
         roles={role.name.lower(): role_as_made(role) for role in desired.roles},
         policies={policy.arn: policy_as_made(policy) for policy in desired.policies},
-        state_machine=ActualStateMachine(machine.arn, "2026", machine.role_arn, machine.definition),
+        state_machine=ActualStateMachine(
+            machine.arn, "2026-01-01T00:00:00+00:00", machine.role_arn, machine.definition
+        ),
     )
 
 
-def repaired(desired: Desired, actual: Actual, changes: Sequence[Change]) -> Actual:
+def planned(desired: Desired, actual: Actual, on_extras: OnExtras = "remove") -> Plan:
+    """Compare with an environment that is recorded as it was made."""
+    made = as_made(desired)
+    assert made.state_machine is not None
+    ids = {each.arn: each.unique_id for each in (*made.roles.values(), *made.policies.values())}
+    environment = Environment(
+        name="abc",
+        account_id="123456789012",
+        partition="aws",
+        region="us-east-1",
+        declaration=Declaration(on_extras=on_extras),
+        unique_ids={**ids, made.state_machine.arn: made.state_machine.unique_id},
+    )
+    return compare(environment, desired, actual, lambda _: False)
+
+
+def steps(plan: Plan) -> list[ChangeDocument]:
+    return [each.document() for each in plan.steps]
+
+
+def repaired(desired: Desired, actual: Actual, changes: Sequence[ChangeDocument]) -> Actual:
     """Carry out changes in memory, as IAM would."""
     for change in changes:
         actual = _REPAIRS[change.kind](desired, actual, change)
     return actual
 
 
-Repair = Callable[[Desired, Actual, Change], Actual]
+Repair = Callable[[Desired, Actual, ChangeDocument], Actual]
 
 
-def _on_role(edit: Callable[[ActualRole, Change], dict[str, Any]]) -> Repair:
-    def repair(_: Desired, actual: Actual, change: Change) -> Actual:
+def _on_role(edit: Callable[[ActualRole, ChangeDocument], dict[str, Any]]) -> Repair:
+    def repair(_: Desired, actual: Actual, change: ChangeDocument) -> Actual:
         name = change.resource.rsplit("/", 1)[1].lower()
         role = actual.roles[name]
         return replace(actual, roles={**actual.roles, name: replace(role, **edit(role, change))})
@@ -85,8 +111,8 @@ def _on_role(edit: Callable[[ActualRole, Change], dict[str, Any]]) -> Repair:
     return repair
 
 
-def _on_policy(edit: Callable[[ActualPolicy, Change], dict[str, Any]]) -> Repair:
-    def repair(_: Desired, actual: Actual, change: Change) -> Actual:
+def _on_policy(edit: Callable[[ActualPolicy, ChangeDocument], dict[str, Any]]) -> Repair:
+    def repair(_: Desired, actual: Actual, change: ChangeDocument) -> Actual:
         policy = replace(
             actual.policies[change.resource], **edit(actual.policies[change.resource], change)
         )
@@ -95,7 +121,7 @@ def _on_policy(edit: Callable[[ActualPolicy, Change], dict[str, Any]]) -> Repair
     return repair
 
 
-def _create_role(desired: Desired, actual: Actual, change: Change) -> Actual:
+def _create_role(desired: Desired, actual: Actual, change: ChangeDocument) -> Actual:
     made = change.expected
     role = replace(
         role_as_made(desired.role(change.role)),
@@ -111,27 +137,27 @@ def _create_role(desired: Desired, actual: Actual, change: Change) -> Actual:
     return replace(actual, roles={**actual.roles, role.name.lower(): role})
 
 
-def _create_policy(_: Desired, actual: Actual, change: Change) -> Actual:
+def _create_policy(_: Desired, actual: Actual, change: ChangeDocument) -> Actual:
     made = change.expected
     policy = ActualPolicy(made["name"], change.resource, "ANPA", made["document"], made["tags"])
     return replace(actual, policies={**actual.policies, policy.arn: policy})
 
 
-def _machine(_: Desired, actual: Actual, change: Change) -> Actual:
+def _machine(_: Desired, actual: Actual, change: ChangeDocument) -> Actual:
     made = change.expected
-    machine = ActualStateMachine(change.resource, "2027", made["role_arn"], made["definition"])
+    machine = ActualStateMachine(
+        change.resource, "2027-01-01T00:00:00+00:00", made["role_arn"], made["definition"]
+    )
     return replace(actual, state_machine=machine)
 
 
-def _tag_policy(policy: ActualPolicy, change: Change) -> dict[str, Any]:
-    expected, before = change.expected, change.actual
-    added = {key: value for key, value in expected.items() if before.get(key) != value}
-    kept = {
-        key: value
-        for key, value in (policy.tags or {}).items()
-        if key in expected or key not in before
-    }
-    return {"tags": kept | added}
+def _tag_policy(policy: ActualPolicy, change: ChangeDocument) -> dict[str, Any]:
+    return {"tags": {**(policy.tags or {}), **change.expected}}
+
+
+def _untag_policy(policy: ActualPolicy, change: ChangeDocument) -> dict[str, Any]:
+    held = policy.tags or {}
+    return {"tags": {key: held[key] for key in held if key in change.expected}}
 
 
 def _without(items: Any, name: str) -> Any:
@@ -170,6 +196,7 @@ _REPAIRS: dict[str, Repair] = {
     "create_policy": _create_policy,
     "update_policy": _on_policy(lambda _, each: {"document": each.expected}),
     "tag_policy": _on_policy(_tag_policy),
+    "untag_policy": _on_policy(_untag_policy),
     "create_state_machine": _machine,
     "update_state_machine": _machine,
 }
@@ -262,16 +289,15 @@ def test_any_drift_is_found_and_gone_once_repaired(desired: Desired, what: list[
     actual = untouched = as_made(desired)
     for each in what:
         actual = drifted(actual, each)
-    difference = compare.difference(desired, actual)
+    found = planned(desired, actual).differences
 
-    assert bool(difference.all) == (actual != untouched)
-    after = repaired(desired, actual, difference.to_apply("remove"))
-    assert compare.difference(desired, after).all == ()
-    kept = repaired(desired, actual, difference.to_apply("report"))
-    still = compare.difference(desired, kept)
-    assert still.changes == ()
-    assert {(each.kind, each.resource) for each in still.extras} == {
-        (each.kind, each.resource) for each in difference.extras
+    assert bool(found) == (actual != untouched)
+    after = repaired(desired, actual, steps(planned(desired, actual)))
+    assert planned(desired, after).differences == ()
+    kept = planned(desired, repaired(desired, actual, steps(planned(desired, actual, "report"))))
+    assert {each.origin for each in kept.differences} <= {"added"}
+    assert {(each.kind, each.resource) for each in kept.differences} == {
+        (each.kind, each.resource) for each in found if each.origin == "added"
     }
 
 
@@ -282,7 +308,7 @@ def test_changes_carry_whole_values_that_json_can_hold(what: list[Any]) -> None:
     for each in what:
         actual = drifted(actual, each)
 
-    for change in compare.difference(DESIRED, actual).all:
+    for change in planned(DESIRED, actual).documents:
         assert json.loads(json.dumps(change.expected)) == change.expected
         assert json.loads(json.dumps(change.actual)) == change.actual
         assert change.expected is not None or change.actual is not None
@@ -290,11 +316,11 @@ def test_changes_carry_whole_values_that_json_can_hold(what: list[Any]) -> None:
 
 
 def test_nothing_there_is_all_to_be_made() -> None:
-    difference = compare.difference(DESIRED, Actual())
+    plan = planned(DESIRED, Actual())
 
-    assert difference.extras == ()
-    made = repaired(DESIRED, Actual(), difference.changes)
-    assert compare.difference(DESIRED, made).all == ()
+    assert {each.origin for each in plan.differences} == {"lacking"}
+    made = repaired(DESIRED, Actual(), steps(plan))
+    assert planned(DESIRED, made).differences == ()
     assert {role.name for role in made.roles.values()} == {role.name for role in DESIRED.roles}
 
 
@@ -313,4 +339,4 @@ def test_drifts_that_are_none(edit: dict[str, Any], is_drift: bool) -> None:
     name = DESIRED.roles[0].name.lower()
     edited = replace(actual, roles={**actual.roles, name: replace(actual.roles[name], **edit)})
 
-    assert bool(compare.difference(DESIRED, edited).all) is is_drift
+    assert bool(planned(DESIRED, edited).differences) is is_drift

@@ -45,9 +45,7 @@ def boundaries_of_callers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("boundaries_of_callers")
 @pytest.mark.parametrize("by", ["POST", "PUT", "adopt"])
-def test_fields_left_out_keep_the_values_they_have(
-    api: Api, iam: Any, name: str, by: str
-) -> None:
+def test_fields_left_out_keep_the_values_they_have(api: Api, iam: Any, name: str, by: str) -> None:
     declared: dict[str, Any] = {
         "profile": "scoped",
         "parameters": {"buckets": ["data-*"]},
