@@ -123,6 +123,7 @@ def _answer(
     with under_way(_operation(request)) as current:
         try:
             fields, parameters = requests.validated(request, body, query, checked)
+            requests.check_possible(path_parameters, checked)
             installation = installed(current, function_arn(request.lambda_context))
             return _response(view(Call(fields, parameters, installation), **path_parameters))
         except TrivetError as error:

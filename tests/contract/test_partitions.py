@@ -167,7 +167,7 @@ def test_documents_grant_what_the_procedure_grants_corrected(
     api.provision(name)
 
     roles, own = (f"arn:{partition}:iam::{ACCOUNT}:{kind}/{name}" for kind in ("role", "policy"))
-    [grant] = inventory.role(f"{name}-SageMaker")["inline"]["PassWorkflowExecutionRole"][
+    grant, *hands_off = inventory.role(f"{name}-SageMaker")["inline"]["PassWorkflowExecutionRole"][
         "Statement"
     ]
     assert _without_sid(grant) == {
@@ -176,7 +176,7 @@ def test_documents_grant_what_the_procedure_grants_corrected(
         "Resource": f"{roles}-StepFunctionsWorkflowExecution",
         "Condition": {"StringEquals": {"iam:PassedToService": "states.amazonaws.com"}},
     }
-    rules, passing, steps = inventory.policy(
+    rules, passing, steps, *off_workflow = inventory.policy(
         f"{own}-AmazonSageMaker-StepFunctionsWorkflowExecutionPolicy"
     )["document"]["Statement"]
     assert _without_sid(rules) == {
@@ -196,7 +196,9 @@ def test_documents_grant_what_the_procedure_grants_corrected(
     assert steps["Effect"] == "Allow"
     assert steps["Resource"] == "*"
     assert sorted(steps["Action"]) == sorted(WORKFLOW_ACTIONS)
-    [network] = inventory.policy(f"{own}-LambdaTriggerStepFuncRole")["document"]["Statement"]
+    network, *off_trigger = inventory.policy(f"{own}-LambdaTriggerStepFuncRole")["document"][
+        "Statement"
+    ]
     assert _without_sid(network) == {
         "Effect": "Allow",
         "Action": [
@@ -208,6 +210,10 @@ def test_documents_grant_what_the_procedure_grants_corrected(
         ],
         "Resource": "*",
     }
+    # What the procedure does not have grants nothing: hands off what is Trivet's.
+    for added in (*hands_off, *off_workflow, *off_trigger):
+        assert added["Effect"] == "Deny"
+        assert "trivet-*" in str(added["Resource"])
 
 
 def test_every_arn_anywhere_is_of_the_partition(
