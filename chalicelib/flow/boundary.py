@@ -48,8 +48,8 @@ def ensure(target: Target, desired: Desired) -> None:
     Raises:
         Invalid: there is no such policy.
     """
-    if _is_missing(target, desired):
-        _make(target)
+    if is_missing(target, desired):
+        make(target)
 
 
 def check_planned(target: Target, plan: Plan) -> None:
@@ -59,10 +59,15 @@ def check_planned(target: Target, plan: Plan) -> None:
         Invalid: there is no such policy.
     """
     if any(each.kind in _NEEDED_BY for each in plan.steps):
-        _is_missing(target, plan.desired)
+        is_missing(target, plan.desired)
 
 
-def _is_missing(target: Target, desired: Desired) -> bool:
+def is_missing(target: Target, desired: Desired) -> bool:
+    """Tell whether the boundary of an environment's roles is Trivet's own, and has to be made.
+
+    Raises:
+        Invalid: it is another's, and there is no such policy.
+    """
     boundary = desired.roles[0].permissions_boundary
     if boundary is None or policy.head(target, boundary) is not None:
         return False
@@ -71,7 +76,8 @@ def _is_missing(target: Target, desired: Desired) -> bool:
     return True
 
 
-def _make(target: Target) -> None:
+def make(target: Target) -> None:
+    """Make Trivet's own boundary; find it made already, if another call was first."""
     try:
         target.iam.create_policy(
             PolicyName=DEFAULT_BOUNDARY,

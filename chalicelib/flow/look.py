@@ -1,6 +1,7 @@
 """AWS looked at: one environment resource by resource, or a whole account in bulk."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,14 +35,17 @@ def look(installation: Installation, target: Target, environment: Environment) -
     return compare(environment, desired, actual, installation.settings.ignores_tag)
 
 
-def anything(target: Target, desired: Desired) -> bool:
-    """Tell whether anything exists under the environment's names, with one call for each."""
-    probes: list[Callable[[], Any]] = [
-        *(lambda name=each.name: role.head(target, name) for each in desired.roles),
-        *(lambda arn=each.arn: policy.head(target, arn) for each in desired.policies),
-        lambda: state_machine.read(target, desired.state_machine.arn),
+def probes(target: Target, desired: Desired) -> list[Future[Any]]:
+    """Begin to look whether anything exists under the environment's names, a call for each.
+
+    Returns:
+        What each call finds: `None` where there is nothing.
+    """
+    return [
+        *(threads.start(role.head, target, each.name) for each in desired.roles),
+        *(threads.start(policy.head, target, each.arn) for each in desired.policies),
+        threads.start(state_machine.read, target, desired.state_machine.arn),
     ]
-    return any(threads.side_by_side(lambda probe: probe() is not None, probes))
 
 
 def read(target: Target, desired: Desired, unique_ids: Mapping[str, str]) -> Actual:
