@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.aws.accounts import Target
 from chalicelib.aws.answers import call
 from chalicelib.errors import Conflict, Stale
+from chalicelib.flow.boundary import ensure
 from chalicelib.model.desired import ENVIRONMENT_TAG, Desired
 from chalicelib.resources import policy, role, state_machine, tags
 from chalicelib.work import operation, threads
@@ -69,7 +70,7 @@ def remove(target: Target, desired: Desired, unique_ids: Mapping[str, str]) -> R
     """
     own = _found(target, desired, unique_ids)
     _check_unused(target, own)
-    _tag_untagged(target, own, desired.name)
+    _give_back(target, own, desired)
     if own.machine is not None:
         state_machine.delete(target, own.machine)
     attached = threads.side_by_side(
@@ -143,7 +144,7 @@ def _check_unused(target: Target, own: _Own) -> None:
     for arn, using in zip(own.policies, users, strict=True):
         others = [each for each in using if each.lower() not in names]
         if others:
-            against.append(f"policy {_name(arn)} is used by {', '.join(others)}")
+            against.append(f"policy {arn} is used by {', '.join(others)}")
     if against:
         raise Conflict(
             f"Nothing was deleted, since others use what is to go: {'; '.join(against)}. Take it "
@@ -151,22 +152,37 @@ def _check_unused(target: Target, own: _Own) -> None:
         )
 
 
-def _tag_untagged(target: Target, own: _Own, environment: str) -> None:
-    """Give back its tag to what lost it: Trivet may take away only what carries the tag."""
-    lost = [
-        arn
-        for arn, found in {**own.roles, **own.policies}.items()
-        if ENVIRONMENT_TAG not in tags.as_map(found.get("Tags"))
-    ]
-    given = tags.as_list({ENVIRONMENT_TAG: environment})
+def _give_back(target: Target, own: _Own, desired: Desired) -> None:
+    """Give tag and boundary back to what lost them: only what has both may Trivet take away."""
+    marked = tags.as_list({ENVIRONMENT_TAG: desired.name})
+    boundary = desired.roles[0].permissions_boundary
 
     def tag(arn: str) -> None:
         if ":role/" in arn:
-            call(f"tagging {arn}", target.iam.tag_role, RoleName=_name(arn), Tags=given)
+            call(f"tagging {arn}", target.iam.tag_role, RoleName=_name(arn), Tags=marked)
         else:
-            call(f"tagging {arn}", target.iam.tag_policy, PolicyArn=arn, Tags=given)
+            call(f"tagging {arn}", target.iam.tag_policy, PolicyArn=arn, Tags=marked)
 
-    threads.side_by_side(tag, lost)
+    def bound(arn: str) -> None:
+        put = target.iam.put_role_permissions_boundary
+        doing = f"putting permissions boundary {boundary} on role {_name(arn)}"
+        call(doing, put, RoleName=_name(arn), PermissionsBoundary=boundary)
+
+    everything = {**own.roles, **own.policies}
+    threads.side_by_side(tag, [arn for arn, found in everything.items() if not _is_tagged(found)])
+    unbounded = [arn for arn, found in own.roles.items() if _boundary(found) != boundary]
+    if boundary is not None and unbounded:
+        ensure(target, desired)
+        threads.side_by_side(bound, unbounded)
+
+
+def _is_tagged(found: Any) -> bool:
+    return ENVIRONMENT_TAG in tags.as_map(found.get("Tags"))
+
+
+def _boundary(found: Any) -> str | None:
+    there: str | None = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+    return there
 
 
 def _persist(removal: Callable[[], list[str] | None]) -> list[str]:

@@ -8,7 +8,8 @@ from chalicelib.aws.accounts import Target
 from chalicelib.errors import Stale, Unavailable
 from chalicelib.flow import boundary
 from chalicelib.flow.converge import Errand, carry, result_of
-from chalicelib.flow.look import look
+from chalicelib.flow.look import read
+from chalicelib.flow.plan import compare
 from chalicelib.flow.result import Result
 from chalicelib.installation import Installation
 from chalicelib.model.environment import Look, timestamp
@@ -40,7 +41,7 @@ def recheck(installation: Installation, target: Target, name: str, cause: Cause)
     recorded = entry.environment
     if recorded.paused_until(now) or _seen_since(recorded.checked_at, cause.event_time):
         return None
-    environments.check_free(entry)
+    entry.check_free(installation.operation.clock.now())
     checked = replace(recorded, checked_at=timestamp(now))
     # Held before IAM is read, not after: of many calls at once, one reads.
     hold = environments.hold(entry, checked, "event_repair", (), cause)
@@ -68,7 +69,10 @@ def _seen_since(checked_at: str | None, changed_at: str) -> bool:
 
 def _put_back(installation: Installation, target: Target, hold: Hold) -> None:
     clock, environment = installation.operation.clock, hold.environment
-    plan = look(installation, target, environment)
+    desired = installation.rendered(environment)
+    # Without what is declared no more: to delete policies is a caller's call, not this handler's.
+    actual = read(target, desired, {})
+    plan = compare(environment, desired, actual, installation.settings.ignores_tag)
     plan.check_ours()
     now = timestamp(clock.now())
     if plan.settles(environment):

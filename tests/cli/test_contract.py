@@ -74,11 +74,6 @@ def _openapi() -> Any:
         return json.loads(client.http.get("/openapi.json").body)
 
 
-pytestmark = pytest.mark.skipif(
-    "/accounts" not in _openapi()["paths"], reason="the API in this tree is of version 1"
-)
-
-
 @pytest.fixture
 def stub() -> Iterator[Stub]:
     found = Everything()

@@ -96,6 +96,8 @@ class _World:
         # Somebody took the protection off the table: it is put on again.
         self.drift_run()
         dynamodb.update_table(TableName="trivet-dev", DeletionProtectionEnabled=False)
+        assert self.api.post("/drift-runs").status == 200
+        dynamodb.update_table(TableName="trivet-dev", DeletionProtectionEnabled=False)
         dynamodb.delete_table(TableName="trivet-dev")
 
     def provisioning(self) -> None:
@@ -152,6 +154,12 @@ class _World:
         self.drift_run()
         self.unfence("pond")
         self.iam_change("pond")
+        for put_right in (self.drift_run, lambda: self.iam_change("pond")):
+            self.retag("pond")
+            put_right()
+            self.lose_boundary("lake", "pond", "hand")
+            put_right()
+        self.drift_run()
         for name in ("hand", "pond"):
             drifts.delete_all(name)
         self.drift_run()
@@ -203,7 +211,12 @@ class _World:
         """A member account is registered; a run over more than one account asks for the fleet."""
         assert self.api.put("/accounts/210987654321", {}).status == 201
         assert self.api.post("/drift-runs").status == 200
+        made = self.api.put("/accounts/210987654321/environments/far", {"wait": 0})
+        assert made.status == 201, made
+        product.forget_account()
         self.drift_run()
+        product.forget_account()
+        self.iam_change("far", account="210987654321")
 
     # What goes on around Trivet -------------------------------------------------------------------
 
@@ -211,8 +224,9 @@ class _World:
         with self.recorder.attributing("drift_run"):
             invoke("drift_run", events.scheduled(), seconds=60)
 
-    def iam_change(self, name: str) -> None:
+    def iam_change(self, name: str, account: str = DEFAULT_ACCOUNT_ID) -> None:
         event = events.cloudtrail(_LONG_AFTER, "UntagRole", {"roleName": f"{name}-{_NOTEBOOK}"})
+        event["account"] = account
         with self.recorder.attributing("iam_change"):
             invoke("iam_change", event, seconds=60)
 
@@ -237,6 +251,20 @@ class _World:
         self.iam.put_role_permissions_boundary(
             RoleName=f"{name}-{_NOTEBOOK}", PermissionsBoundary=self.managed(ADMINISTRATOR)
         )
+
+    def retag(self, name: str) -> None:
+        """Change a tag that is not the one by which a role is known."""
+        tags = [{"Key": "trivet:role", "Value": "another"}]
+        self.iam.tag_role(RoleName=f"{name}-{_NOTEBOOK}", Tags=tags)
+
+    def lose_boundary(self, *names: str) -> None:
+        """Take the boundary off all roles, and delete its policy."""
+        for name in names:
+            for suffix in (_NOTEBOOK, _WORKFLOW, _TRIGGER):
+                self.iam.delete_role_permissions_boundary(RoleName=f"{name}-{suffix}")
+        arn = f"arn:{self.partition}:iam::{self.account}:policy/TrivetEnvironmentBoundary"
+        if "TRIVET_PERMISSIONS_BOUNDARY" not in os.environ:
+            self.iam.delete_policy(PolicyArn=arn)
 
     def fill_with_versions(self, policy: str) -> None:
         """Edit a policy until it has as many versions as it can have."""

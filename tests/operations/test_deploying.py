@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.memory import account_in_memory
+from tests.kit import product
+from tests.kit.account import in_memory
 from tests.operations.sound import ACCOUNT, STAGE, checked_in, client, make_api
 from tools.child import REPOSITORY
-from tools.deploy import api_stage, boundary, functions, logs, stack
+from tools.deploy import api_stage, boundary, functions, gateway_responses, logs, stack
 from tools.deploy.preflight import LAMBDA_PYTHON, NotReadyError, check
 from tools.deploy.target import Target
 
@@ -61,7 +62,7 @@ def done(step: Any, target: Target) -> list[str]:
 @pytest.mark.filterwarnings("ignore:Tried to parse AWS..(CloudWatch..Alarm|Lambda..EventInvoke)")
 def test_everything_beside_the_functions_is_made_once() -> None:
     # Where executions run, moto keeps state machines apart from those that templates make.
-    with account_in_memory(executions=False):
+    with in_memory(executions=False):
         api_id = make_api()
         make_roles()
         target = Target(STAGE, REPOSITORY)
@@ -99,7 +100,7 @@ def make_roles() -> None:
 
 
 def test_plan_changes_nothing() -> None:
-    with account_in_memory():
+    with in_memory():
         target = Target(STAGE, REPOSITORY, planning=True)
         steps = (boundary.steps, functions.steps, stack.steps, logs.steps, api_stage.steps)
 
@@ -112,8 +113,32 @@ def test_plan_changes_nothing() -> None:
         assert client("logs").describe_log_groups()["logGroups"] == []
 
 
+def test_what_api_gateway_refuses_is_problem_json() -> None:
+    with in_memory():
+        api_id, target = make_api(), Target(STAGE, REPOSITORY)
+        api = client("apigateway")
+        deployments = len(api.get_deployments(restApiId=api_id)["items"])
+
+        first = done(gateway_responses.steps, target)
+        again = done(gateway_responses.steps, target)
+
+        assert len(first) == 1
+        assert again == []
+        assert len(api.get_deployments(restApiId=api_id)["items"]) == deployments + 1
+        answer = api.get_gateway_response(
+            restApiId=api_id, responseType="MISSING_AUTHENTICATION_TOKEN"
+        )
+        said = answer["responseTemplates"]["application/json"]
+        told = json.loads(said.replace("$context.error.messageString", '"no such route"'))
+        assert told["status"] == 403 == int(answer["statusCode"])
+        assert (
+            told["type"]
+            in product.document()["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]
+        )
+
+
 def test_old_boundary_is_replaced_and_its_oldest_version_pruned() -> None:
-    with account_in_memory():
+    with in_memory():
         iam = client("iam")
         old = json.dumps({"Version": "2012-10-17", "Statement": [deny("Old")]})
         iam.create_policy(PolicyName="TrivetEnvironmentBoundary", PolicyDocument=old)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from click.testing import CliRunner
 
-from tests.memory import account_in_memory
+from tests.kit.account import in_memory
 from tests.operations.sound import (
     ACCOUNT,
     STAGE,
@@ -31,7 +31,7 @@ ALARM = f"trivet-{STAGE}-failed-repairs"
 
 @pytest.fixture
 def sound() -> Iterator[Answers]:
-    with account_in_memory():
+    with in_memory():
         yield deploy()
 
 

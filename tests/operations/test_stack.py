@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import telemetry
-from tests.memory import account_in_memory
+from chalicelib.work import telemetry
+from tests.kit.account import in_memory
 from tests.operations.patterns import matches
 from tests.operations.sound import ACCOUNT, checked_in, client
 from tools.child import REPOSITORY
@@ -64,7 +64,7 @@ def test_alarm_fires_on_what_is_really_sent(
     telemetry.flush()
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
 
-    with account_in_memory():
+    with in_memory():
         put_as_cloudwatch_does(line)
         now = datetime.now(UTC)
         told = client("cloudwatch").get_metric_statistics(

@@ -7,7 +7,7 @@ import sys
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.child import REPOSITORY
-from tools.deploy import api_stage, boundary, functions, logs, stack
+from tools.deploy import api_stage, boundary, functions, gateway_responses, logs, stack
 from tools.deploy.preflight import NotReadyError, check
 from tools.deploy.stack import StackError
 from tools.deploy.target import Target
@@ -18,6 +18,7 @@ STEPS = {
     "stack": stack.steps,
     "logs": logs.steps,
     "api": api_stage.steps,
+    "refusals": gateway_responses.steps,
 }
 
 
