@@ -334,16 +334,16 @@ def test_breadth_counts_what_patterns_stand_for() -> None:
     documents = [
         {
             "Statement": [
-                {"Effect": "Allow", "Action": "sns:Pub*", "Resource": "*"},
+                {"Effect": "Allow", "Action": "sqs:Get*", "Resource": "*"},
                 {"Effect": "Allow", "Action": ["sts:GetCallerIdentity"], "Resource": ["a", "*"]},
                 {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:::e-*"},
                 {"Effect": "Allow", "Action": "sqs:PurgeQueue", "NotResource": "arn:aws:sqs:::x"},
-                {"Effect": "Deny", "Action": "sns:*", "Resource": "*"},
+                {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"},
             ]
         }
     ]
     assert breadth.line("scoped", "notebook", documents) == (
-        "notebook            scoped      3 services,     5 actions,     4 of them on *"
+        "notebook            scoped      2 services,     5 actions,     4 of them on *"
     )
 
 
