@@ -9,7 +9,7 @@ FIELDS: Mapping[str, str] = {
     "account_id": "The AWS account: 12 digits.",
     "accounts": "What the run came to in each account.",
     "actor": "The ARN of whoever made the change, as CloudTrail names it.",
-    "actual": "The whole value that AWS holds: a document, an ARN, a map; null where there is none.",
+    "actual": "The whole value that AWS holds (a document, an ARN, a map); null where it has none.",
     "alias": "A name for the account, for people.",
     "applied": "Whether the run repaired what it found.",
     "apply": "Whether to repair what differs; false is a preview, which tells nobody.",

@@ -76,7 +76,8 @@ def planned(desired: Desired, actual: Actual, on_extras: OnExtras = "remove") ->
     """Compare with an environment that is recorded as it was made."""
     made = as_made(desired)
     assert made.state_machine is not None
-    ids = {each.arn: each.unique_id for each in (*made.roles.values(), *made.policies.values())}
+    ids = {each.arn: each.unique_id for each in made.roles.values()}
+    ids |= {each.arn: each.unique_id for each in made.policies.values()}
     environment = Environment(
         name="abc",
         account_id="123456789012",
