@@ -76,7 +76,7 @@ def document() -> dict[str, Any]:
     types = [
         kind
         for each in ENDPOINTS
-        for kind in (each.body, each.query, *each.answers.values())
+        for kind in (each.body, *each.answers.values())
         if kind is not None
     ]
     _, found = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
@@ -149,7 +149,16 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
     for field in msgspec.structs.fields(endpoint.query):
         schema = msgspec.json.schema(field.type)
-        found.append({"name": field.name, "in": "query", "required": False, "schema": schema})
+        said = schema.get("description") or FIELDS[field.name]
+        found.append(
+            {
+                "name": field.name,
+                "in": "query",
+                "required": False,
+                "description": said,
+                "schema": schema,
+            }
+        )
     return found
 
 

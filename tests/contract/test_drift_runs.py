@@ -98,10 +98,14 @@ def test_a_preview_tells_nobody_and_writes_nothing_but_its_report(fleet: World) 
     assert (preview["applied"], preview["drifted"], preview["repaired"]) == (False, 3, 0)
     assert not [call for call in calls if call.service == "EventBridge"]
     assert {**after, "items": None} == {**before, "items": None}
-    known = {json.dumps(each, sort_keys=True) for each in before["items"][TABLE]}
-    new = [each for each in after["items"][TABLE] if json.dumps(each, sort_keys=True) not in known]
+    known = {json.dumps(each, sort_keys=True, default=str) for each in before["items"][TABLE]}
+    new = [
+        each
+        for each in after["items"][TABLE]
+        if json.dumps(each, sort_keys=True, default=str) not in known
+    ]
     assert new
-    assert all("report" in each["pk"]["S"] for each in new), [each["pk"] for each in new]
+    assert all(each["pk"]["S"].startswith("drift-") for each in new), [each["pk"] for each in new]
     assert fleet.get(f"/drift-runs/{preview['id']}").body == preview
     assert fleet.get("/drift-runs/latest").status == 404
 

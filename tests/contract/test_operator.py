@@ -9,7 +9,7 @@ import pytest
 from tests.kit import events, inventory
 from tests.kit.checks import fields_in_error
 from tests.kit.drifts import delete_role
-from tests.kit.faults import Killed, KillAt
+from tests.kit.faults import KillAt, Killed
 from tests.kit.http import invoke, on_lambda
 from tests.kit.names import ACCOUNT, NAME, OPEN, READ_ONLY
 from tests.kit.wire import refusing

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.kit import inventory
-from tests.kit.faults import Killed, KillAt
+from tests.kit.faults import KillAt, Killed
 from tests.kit.names import NAME
 from tests.kit.world import World, fresh
 
