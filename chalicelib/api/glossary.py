@@ -115,6 +115,16 @@ FIELDS: Mapping[str, str] = {
     "RunDrift.environments": "The names of the environments to check; all, if it is left out.",
 }
 
+PARAMETERS: Mapping[str, str] = {
+    "cursor": "The `next_cursor` of the page before.",
+    "in_sync": "Only those of which the last look found just this.",
+    "limit": "How many a page holds, at most.",
+    "profile": "Only those of this profile.",
+    "status": "Only those that stand so.",
+    "tag": "Only those whose declaration has this tag: `key:value`.",
+}
+"""What the OpenAPI document says of query parameters."""
+
 TIMES = frozenset(
     {
         *("at", "checked_at", "created_at", "updated_at", "registered_at"),

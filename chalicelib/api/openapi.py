@@ -10,7 +10,7 @@ import msgspec
 from chalicelib import VERSION
 from chalicelib.api import problems
 from chalicelib.api.endpoints import ENDPOINTS, Endpoint
-from chalicelib.api.glossary import FIELDS, TAGS, TIMES
+from chalicelib.api.glossary import FIELDS, PARAMETERS, TAGS, TIMES
 from chalicelib.api.problems import CONTENT_TYPE
 from chalicelib.api.requests import name_type
 from chalicelib.api.schemas import AccountId, Problem
@@ -149,13 +149,12 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
     for field in msgspec.structs.fields(endpoint.query):
         schema = msgspec.json.schema(field.type)
-        said = schema.get("description") or FIELDS[field.name]
         found.append(
             {
                 "name": field.name,
                 "in": "query",
                 "required": False,
-                "description": said,
+                "description": PARAMETERS[field.name],
                 "schema": schema,
             }
         )
