@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from tests.kit import inventory
-from tests.kit.product import BOUNDARY_NAME
 from tests.kit.situations import (
     DELETE,
     DRIFT_RUN,
