@@ -68,16 +68,7 @@ def as_made(desired: Desired) -> Actual:
     )
 
 
-<<<<<<< HEAD:tests/flow/test_plan.py
 def compared(desired: Desired, actual: Actual, on_extras: OnExtras = "remove") -> Plan:
-=======
-def planned(desired: Desired, actual: Actual, on_extras: OnExtras = "remove") -> Plan:
-    """Compare with an environment that is recorded as it was made."""
-    made = as_made(desired)
-    assert made.state_machine is not None
-    ids = {each.arn: each.unique_id for each in made.roles.values()}
-    ids |= {each.arn: each.unique_id for each in made.policies.values()}
->>>>>>> w-contract:tests/contract/test_compare.py
     environment = Environment(
         name=desired.name,
         account_id=PLACE.account_id,
