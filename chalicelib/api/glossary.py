@@ -9,7 +9,7 @@ FIELDS: Mapping[str, str] = {
     "account_id": "The AWS account: 12 digits.",
     "accounts": "What the run came to in each account.",
     "actor": "The ARN of whoever made the change, as CloudTrail names it.",
-    "actual": "The whole value that AWS holds: a document, an ARN, a map; null where there is none.",
+    "actual": "The whole value that AWS holds (a document, an ARN, a map); null where it has none.",
     "alias": "A name for the account, for people.",
     "applied": "Whether the run repaired what it found.",
     "apply": "Whether to repair what differs; false is a preview, which tells nobody.",
@@ -114,6 +114,16 @@ FIELDS: Mapping[str, str] = {
     "RunDrift.accounts": "The ids of the accounts to check; all, if it is left out.",
     "RunDrift.environments": "The names of the environments to check; all, if it is left out.",
 }
+
+PARAMETERS: Mapping[str, str] = {
+    "cursor": "The `next_cursor` of the page before.",
+    "in_sync": "Only those of which the last look found just this.",
+    "limit": "How many a page holds, at most.",
+    "profile": "Only those of this profile.",
+    "status": "Only those that stand so.",
+    "tag": "Only those whose declaration has this tag: `key:value`.",
+}
+"""What the OpenAPI document says of query parameters."""
 
 TIMES = frozenset(
     {

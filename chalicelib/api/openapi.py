@@ -10,7 +10,7 @@ import msgspec
 from chalicelib import VERSION
 from chalicelib.api import problems
 from chalicelib.api.endpoints import ENDPOINTS, Endpoint
-from chalicelib.api.glossary import FIELDS, TAGS, TIMES
+from chalicelib.api.glossary import FIELDS, PARAMETERS, TAGS, TIMES
 from chalicelib.api.problems import CONTENT_TYPE
 from chalicelib.api.requests import name_type
 from chalicelib.api.schemas import AccountId, Problem
@@ -76,7 +76,7 @@ def document() -> dict[str, Any]:
     types = [
         kind
         for each in ENDPOINTS
-        for kind in (each.body, each.query, *each.answers.values())
+        for kind in (each.body, *each.answers.values())
         if kind is not None
     ]
     _, found = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
@@ -157,7 +157,15 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
     for field in msgspec.structs.fields(endpoint.query):
         schema = msgspec.json.schema(field.type)
-        found.append({"name": field.name, "in": "query", "required": False, "schema": schema})
+        found.append(
+            {
+                "name": field.name,
+                "in": "query",
+                "required": False,
+                "description": PARAMETERS[field.name],
+                "schema": schema,
+            }
+        )
     return found
 
 

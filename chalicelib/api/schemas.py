@@ -166,7 +166,7 @@ class ListQuery(Struct, frozen=True, forbid_unknown_fields=True):
 class ReportQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """The query parameters of a report: which page of its environments."""
 
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 200
+    limit: Annotated[int, Meta(ge=1, le=1000, description="How many a page holds, at most.")] = 200
     cursor: Cursor | None = None
 
 

@@ -78,7 +78,7 @@ def _worth_another(name: str, status: int, error: ClientError) -> bool:
         return False
     if code in answers.THROTTLED or code in answers.CONCURRENT or _not_yet_visible(error):
         return True
-    return status >= 500 and name not in _ONCE
+    return (status >= 500 or code in answers.FAILED) and name not in _ONCE
 
 
 def _not_yet_visible(error: ClientError) -> bool:

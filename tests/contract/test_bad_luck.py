@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 from typing import Any
 
@@ -11,7 +12,7 @@ from botocore.awsrequest import AWSResponse
 from tests.kit import inventory, product
 from tests.kit.account import client
 from tests.kit.clock import Clock
-from tests.kit.http import Api
+from tests.kit.http import Api, on_lambda
 from tests.kit.wire import Call, Deliver, refusing
 
 ROUTES = [
@@ -76,6 +77,55 @@ def test_held_environment_can_be_looked_at(api: Api, held: str) -> None:
     assert api.post("/environments", {"name": held, "dry_run": True}).status == 200
     assert held in [each["name"] for each in api.get("/environments").body["environments"]]
     assert inventory.held() == before
+
+
+def test_busy_names_the_holder_and_since_when(api: Api, name: str, clock: Clock) -> None:
+    api.provision(name, wait=0)
+    found: list[Any] = []
+
+    def meanwhile(call: Call, deliver: Deliver) -> AWSResponse:
+        if call.action == "TagRole" and not found:
+            found.append(None)
+            found[0] = on_lambda("DELETE", f"/environments/{name}")
+        return deliver()
+
+    with api.wire.through(meanwhile):
+        path = f"/environments/{name}"
+        on_lambda("PUT", path, {"tags": {"team": "a"}, "wait": 0}, caller="arn:aws:iam::1:user/bob")
+
+    [busy] = found
+    assert busy.status == 409
+    assert busy.body["type"] == "urn:trivet:problem:busy"
+    assert "arn:aws:iam::1:user/bob" in busy.body["detail"]
+    assert re.search(r"since 20\d\d-\d\d-\d\dT", busy.body["detail"])
+
+
+@pytest.mark.parametrize("record", ["{", '{"name": "another"}'])
+def test_record_that_cannot_be_read_is_a_500_naming_its_key(
+    api: Api, name: str, record: str
+) -> None:
+    api.provision(name, wait=0)
+    api.provision(f"{name}-b", wait=0)
+    dynamodb, row = client("dynamodb"), {"pk": {"S": "environment"}, "sk": {"S": name}}
+    item = dynamodb.get_item(TableName="trivet-local", Key=row)["Item"]
+    [attribute] = [key for key, each in item.items() if each.get("S", "").startswith("{")]
+    broken = {**item, attribute: {"S": record}}
+    dynamodb.put_item(TableName="trivet-local", Item=broken)
+
+    answers = [
+        api.get(f"/environments/{name}"),
+        api.put(f"/environments/{name}", {}),
+        api.delete(f"/environments/{name}"),
+    ]
+    other = api.put(f"/environments/{name}-b", {"wait": 0})
+    dynamodb.put_item(TableName="trivet-local", Item=item)
+
+    assert [answer.status for answer in answers] == [500] * 3
+    for answer in answers:
+        assert answer.body["type"] == "urn:trivet:problem:unreadable-record"
+        assert f"environment / {name} " in answer.body["detail"]
+    assert other.status == 200
+    assert api.get(f"/environments/{name}").status == 200
 
 
 # --- quotas, refusals, failures

@@ -13,6 +13,7 @@ from chalice.deploy.swagger import SwaggerGenerator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app import app
+from chalicelib.api.glossary import FIELDS
 from tests.kit.http import Api
 from tests.kit.names import ROOT
 from tests.kit.wire import Wire
@@ -171,6 +172,62 @@ def test_environment_described_is_that_of_the_contract(document: Any) -> None:
         *("kind", "role", "resource", "summary", "effect", "expected", "actual")
     }
     assert set(schemas["Problem"]["properties"]) >= {"type", "title", "status", "detail", "errors"}
+
+
+def test_every_field_is_described_and_every_time_is_one(document: Any) -> None:
+    described = {
+        f"{name}.{field}": schema
+        for name, each in document["components"]["schemas"].items()
+        for field, schema in each.get("properties", {}).items()
+    }
+
+    assert [field for field, each in described.items() if not each.get("description")] == []
+    for field, each in described.items():
+        formats = [one.get("format") for one in (each, *each.get("anyOf", []))]
+        is_time = field.endswith(("_at", ".at", "until", "event_time"))
+        assert ("date-time" in formats) == is_time, field
+
+
+def test_no_word_of_the_glossary_is_left_over(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    fields = {field for each in schemas.values() for field in each.get("properties", {})}
+
+    for word in FIELDS:
+        schema, _, field = word.rpartition(".")
+        assert field in fields, word
+        assert not schema or field in schemas[schema]["properties"], word
+
+
+def test_enumerations_have_names(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    kinds = {"create_role", "update_trust_policy", "untag_policy", "update_state_machine"}
+
+    assert kinds <= set(schemas["ChangeKind"]["enum"])
+    assert set(schemas["Effect"]["enum"]) == {"widened", "narrowed", "altered", "none"}
+    assert set(schemas["EnvironmentStatus"]["enum"]) == {"ready", "incomplete", "drifted"}
+    assert set(schemas["Outcome"]["enum"]) == {"repaired", "drifted", "failed", "paused"}
+    assert "urn:trivet:problem:busy" in schemas["ProblemType"]["enum"]
+    change = schemas["Change"]["properties"]
+    assert change["kind"]["$ref"].endswith("/ChangeKind")
+    assert change["effect"]["$ref"].endswith("/Effect")
+
+
+def test_schemas_have_the_names_that_people_expect(document: Any) -> None:
+    schemas = set(document["components"]["schemas"])
+
+    assert {"Environment", "Change", "Role", "Profile", "Account", "DriftRun", "Problem"} <= schemas
+    assert not [name for name in schemas if name.endswith("Document")]
+
+
+def test_operations_are_grouped_and_named_once(document: Any) -> None:
+    operations = [each for methods in document["paths"].values() for each in methods.values()]
+    names = [each["operationId"] for each in operations]
+
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", name) for name in names)
+    tags = {each["name"] for each in document["tags"] if each["description"]}
+    assert {tag for each in operations for tag in each["tags"]} == tags
+    assert document["servers"]
 
 
 WITHOUT_AWS = """

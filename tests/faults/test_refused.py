@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from tests.kit import inventory
-from tests.kit.product import BOUNDARY_NAME
 from tests.kit.situations import (
     DELETE,
     DRIFT_RUN,
@@ -95,7 +94,10 @@ def test_a_quota_is_named_with_what_is_left_to_do(
 
     def concerns_it(call: Call) -> bool:
         # Without a boundary nothing of an environment is made: that is another case.
-        return call.action == action and call.parameters.get("PolicyName") != BOUNDARY_NAME
+        return (
+            call.action == action
+            and call.parameters.get("PolicyName") != "TrivetEnvironmentBoundary"
+        )
 
     with world.wire.through(refusing(concerns_it, code, QUOTAS[action])):
         answer = world.ask_for()

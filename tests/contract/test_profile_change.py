@@ -1,0 +1,84 @@
+"""Section 6: an environment that goes from one profile to another, its roles staying in place."""
+
+from typing import Any
+
+import pytest
+
+from tests.kit import inventory
+from tests.kit.faults import KillAt, Killed
+from tests.kit.names import NAME
+from tests.kit.world import World, fresh
+
+SWITCHES = [("standard", "scoped"), ("scoped", "standard")]
+OLD = {"detach_managed_policy", "delete_inline_policy", "delete_policy"}
+NEW = {"create_policy", "put_inline_policy", "attach_managed_policy", "update_policy"}
+
+
+def without_ids(held: Any) -> Any:
+    """Return what AWS holds without what it makes up itself."""
+    if isinstance(held, dict):
+        return {key: without_ids(each) for key, each in held.items() if key not in ("id", "items")}
+    return held
+
+
+def own(name: str) -> Any:
+    return {
+        kind: {key: each for key, each in without_ids(held).items() if f"{name}-" in key}
+        for kind, held in inventory.held().items()
+        if kind != "items"
+    }
+
+
+@pytest.mark.parametrize(("one", "other"), SWITCHES)
+def test_another_profile_changes_the_roles_in_place(world: World, one: str, other: str) -> None:
+    ended = world.provision(f"{NAME}-b", profile=other)
+    wanted = own(f"{NAME}-b")
+    world.delete(f"/environments/{NAME}-b")
+    before = world.provision(NAME, profile=one)
+    ids = {role: held["id"] for role, held in inventory.held()["roles"].items()}
+
+    planned = world.put(f"/environments/{NAME}", {"profile": other, "dry_run": True}).body
+    answer = world.put(f"/environments/{NAME}", {"profile": other})
+    again = world.put(f"/environments/{NAME}", {"profile": other})
+
+    assert answer.status == 200
+    assert answer.body["roles"] == before["roles"]
+    assert {role: held["id"] for role, held in inventory.held()["roles"].items()} == ids
+    assert str(own(NAME)) == str(wanted).replace(f"{NAME}-b", NAME).replace(
+        f"{NAME.replace('-', '_')}_b", NAME.replace("-", "_")
+    )
+    assert again.body["changes"] == []
+    done = answer.body["changes"]
+    assert sorted(map(str, done)) == sorted(map(str, planned["changes"]))
+    assert {each["kind"] for each in done} & OLD
+    for role in before["roles"]:
+        kinds = [each["kind"] for each in done if each["role"] == role]
+        taken = [at for at, kind in enumerate(kinds) if kind in OLD]
+        given = [at for at, kind in enumerate(kinds) if kind in NEW]
+        assert not taken or not given or max(given) < min(taken), (role, kinds)
+    assert ended["smoke_test"]["status"] == answer.body["smoke_test"]["status"] == "succeeded"
+    assert world.get(f"/environments/{NAME}/drift").body["in_sync"] is True
+
+
+@pytest.mark.parametrize(("one", "other"), SWITCHES)
+@pytest.mark.parametrize("part", range(4))
+def test_a_change_of_profile_that_dies_is_completed_by_the_same_call(
+    one: str, other: str, part: int
+) -> None:
+    """Killed at each call that writes, of which every fourth is tried here."""
+    body = {"profile": other, "wait": 0}
+    with fresh() as world:
+        world.provision(NAME, profile=one)
+        with world.wire.recording() as calls:
+            world.put(f"/environments/{NAME}", body)
+        keys = [call.key for call in calls if call.writes and call.service == "IAM"]
+        ended = own(NAME)
+    assert len(keys) > 4
+    for key in keys[part * 3 :: 12]:
+        with fresh() as world:
+            world.provision(NAME, profile=one)
+            kill = KillAt(key, after=True)
+            with world.wire.through(kill), pytest.raises(Killed):
+                world.put(f"/environments/{NAME}", body)
+            world.settle(lambda world=world: world.put(f"/environments/{NAME}", body))  # type: ignore[misc]
+            assert own(NAME) == ended, key
