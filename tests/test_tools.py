@@ -314,8 +314,7 @@ def test_demo_shows_a_ready_environment_and_leaves_no_process(
         for profile in ("standard", "scoped")
     ]
     for standard, scoped in zip(breadth[::2], breadth[1::2], strict=True):
-        if standard[0] != "workflow_execution":
-            assert int(scoped[4].replace(",", "")) < int(standard[4].replace(",", "")) / 10
+        assert int(scoped[4].replace(",", "")) < int(standard[4].replace(",", "")) / 10
     assert processes_of(run) == []
 
 
