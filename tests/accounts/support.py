@@ -65,7 +65,9 @@ class Stage:
             name = call.parameters["name"]
             self.orders[name] = json.loads(call.parameters["input"])
             self.status[name] = "RUNNING"
-            arn = call.parameters["stateMachineArn"].replace("stateMachine", "execution") + f":{name}"
+            arn = (
+                call.parameters["stateMachineArn"].replace("stateMachine", "execution") + f":{name}"
+            )
             return call.answered({"executionArn": arn, "startDate": self.world.clock.now()})
         if call.action == "DescribeExecution":
             arn = call.parameters["executionArn"]

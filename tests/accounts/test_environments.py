@@ -96,9 +96,7 @@ def test_drift_is_seen_and_put_back_there(world: World, made: Any) -> None:
         assert world.post(f"{path}/reapply").status == 200
     assert {call.account for call in calls if call.service == "IAM"} == {MEMBER}
     assert not unbound(MEMBER)
-    operations = [
-        each["operation"] for each in world.get(f"{path}/history").body["entries"]
-    ]
+    operations = [each["operation"] for each in world.get(f"{path}/history").body["entries"]]
     assert operations == ["reapply", "create"]
     at_home = world.get(f"/environments/{NAME}/history").body["entries"]
     assert [each["operation"] for each in at_home] == ["create"]
