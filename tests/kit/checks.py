@@ -104,7 +104,7 @@ def route(method: str, path: str) -> str:
         if (
             each.method == method
             and len(wanted) == len(parts)
-            and all(one == two or one.startswith("{") for one, two in zip(wanted, parts, strict=True))
+            and all(a == b or a.startswith("{") for a, b in zip(wanted, parts, strict=True))
         ):
             return each.path
     raise AssertionError(f"no route {method} {path}")
