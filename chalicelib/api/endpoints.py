@@ -19,7 +19,7 @@ from chalicelib.api.schemas import Nothing
 from chalicelib.aws.clients import CALL_TIMEOUT, LAST_CALL_TIMEOUT
 from chalicelib.errors import TrivetError, Unreadable
 from chalicelib.installation import Installation, installed
-from chalicelib.triggers.invocation import seconds_left
+from chalicelib.triggers.invocation import function_arn, seconds_left
 from chalicelib.work import telemetry
 from chalicelib.work.operation import CLOCK, Operation, under_way
 
@@ -123,7 +123,9 @@ def _answer(
     with under_way(_operation(request)) as current:
         try:
             fields, parameters = requests.validated(request, body, query, checked)
-            return _response(view(Call(fields, parameters, installed(current)), **path_parameters))
+            requests.check_possible(path_parameters, checked)
+            installation = installed(current, function_arn(request.lambda_context))
+            return _response(view(Call(fields, parameters, installation), **path_parameters))
         except TrivetError as error:
             return _refused(error, current)
         except Exception:  # noqa: BLE001 - the last resort: an answer without internals

@@ -187,9 +187,7 @@ def get_history(call: Call, name: str, account_id: str | None = None) -> Answer:
     """Show what was done to an environment, newest first; also to one that was deleted."""
     installation, asked = call.installation, call.query
     account = installation.registered(account_id)
-    page = None
-    if installation.catalogue.is_name(name):
-        page = installation.history.page(account, name, asked.limit, asked.cursor)
+    page = installation.history.page(account, name, asked.limit, asked.cursor)
     if page is None:
         raise NotFound(f"There is no environment {name[:100]}, and there never was one.")
     return Answer(schemas.HistoryPage(*page))

@@ -1,22 +1,53 @@
 """The OpenAPI 3.1 document, made from the very types that validate and answer."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from chalicelib import VERSION
 from chalicelib.api import problems
 from chalicelib.api.endpoints import ENDPOINTS, Endpoint
+from chalicelib.api.glossary import FIELDS, TAGS, TIMES
 from chalicelib.api.problems import CONTENT_TYPE
 from chalicelib.api.requests import name_type
 from chalicelib.api.schemas import AccountId, Problem
+from chalicelib.model.change import Effect
+from chalicelib.model.environment import CheckStatus, OnExtras, SmokeTestStatus
+from chalicelib.model.history import Operation
+from chalicelib.model.report import Outcome, Trigger
+from chalicelib.resources import policy, role, state_machine
+from chalicelib.table.entry import ShownStatus
 
 _REF = "#/components/schemas/{name}"
 
+_NAMES: Mapping[str, str] = {
+    "AccountDocument": "Account",
+    "ChangeDocument": "Change",
+    "ParameterDocument": "Parameter",
+    "ProfileDocument": "Profile",
+    "Report": "DriftRunSummary",
+    "ReportPage": "DriftRun",
+    "RoleName": "Role",
+}
+"""Names that read well in a generated client, where ours are chosen to tell things apart here."""
+
+_ENUMS: Mapping[str, Any] = {
+    "CheckStatus": CheckStatus,
+    "Effect": Effect,
+    "EnvironmentStatus": ShownStatus,
+    "OnExtras": OnExtras,
+    "Operation": Operation,
+    "Outcome": Outcome,
+    "SmokeTestStatus": SmokeTestStatus,
+    "Trigger": Trigger,
+}
+
 _PROBLEMS = {
-    400: "The body is not JSON, or not an object.",
+    400: "The body is not JSON, not an object, has a key twice, or is over 64 KB.",
+    403: "API Gateway's own: not signed, not allowed, or no such route.",
     404: "There is no such environment or report.",
     409: "Foreign resources, another call at work, protection, or an AWS quota.",
     422: "Fields or query parameters are invalid; `errors` names each.",
@@ -24,6 +55,18 @@ _PROBLEMS = {
     502: "AWS refuses Trivet, or what it asks.",
     503: "AWS throttles, fails or takes too long; call again after `Retry-After`.",
 }
+_SERVERS = [
+    {
+        "url": "https://{api}.execute-api.{region}.amazonaws.com/{stage}",
+        "description": "A deployment, as `chalice deploy` or `make deploy` names it.",
+        "variables": {
+            "api": {"default": "api-id", "description": "The id of the REST API."},
+            "region": {"default": "us-east-1", "description": "Where it is deployed."},
+            "stage": {"default": "api", "description": "Chalice's API Gateway stage."},
+        },
+    },
+    {"url": "http://127.0.0.1:8000", "description": "`make serve`, `chalice local`."},
+]
 _WITH_RETRY_AFTER = (409, 503)
 
 
@@ -36,10 +79,17 @@ def document() -> dict[str, Any]:
         for kind in (each.body, each.query, *each.answers.values())
         if kind is not None
     ]
-    _, schemas = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
+    _, found = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
     # The limit follows from the templates, and the types are written before those are read.
-    schemas["Provision"]["properties"]["name"] = msgspec.json.schema(name_type())
-    schemas["Problem"]["properties"]["type"] = {"type": "string", "enum": problems.TYPES}
+    found["Provision"]["properties"]["name"] = msgspec.json.schema(name_type())
+    # The kinds of change follow from the classes in `resources/`, which the model knows nothing of.
+    found["ChangeDocument"]["properties"]["kind"] = {"type": "string", "enum": sorted(_kinds())}
+    found["Problem"]["properties"]["type"] = {"$ref": _REF.format(name="ProblemType")}
+    schemas = {_NAMES.get(name, name): _named(schema) for name, schema in found.items()}
+    for name, schema in schemas.items():
+        _describe(name, schema)
+    schemas |= {name: {"type": "string", "enum": values} for name, values in _enums().items()}
+    schemas["ProblemType"] = {"type": "string", "enum": problems.TYPES}
     paths: dict[str, Any] = {}
     for each in ENDPOINTS:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
@@ -51,6 +101,8 @@ def document() -> dict[str, Any]:
             "description": "Makes the IAM roles of SageMaker and Step Functions environments, "
             "proves their wiring, and keeps them as declared. Requests are signed with SigV4.",
         },
+        "servers": _SERVERS,
+        "tags": [{"name": name, "description": said} for name, said in TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -67,6 +119,12 @@ def document() -> dict[str, Any]:
     }
 
 
+def _kinds() -> list[str]:
+    """Return every kind of change."""
+    changes = (*role.CHANGES, *policy.CHANGES, *state_machine.CHANGES)
+    return [each.kind for each in changes]
+
+
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
@@ -75,7 +133,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "parameters": _parameters(endpoint),
         "responses": {
             **{str(status): _answer(kind) for status, kind in endpoint.answers.items()},
-            **{str(status): _problem(status) for status in endpoint.problems},
+            **{str(status): _problem(status) for status in sorted({*endpoint.problems, 403})},
         },
     }
     if endpoint.body is not None:
@@ -124,7 +182,46 @@ def _problem(status: int) -> dict[str, Any]:
 
 
 def _ref(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    return {"$ref": _REF.format(name=kind.__name__)}
+    return {"$ref": _REF.format(name=_NAMES.get(kind.__name__, kind.__name__))}
+
+
+def _enums() -> dict[str, list[str]]:
+    enums = {name: sorted(get_args(kind)) for name, kind in _ENUMS.items()}
+    return {"ChangeKind": sorted(_kinds()), **enums}
+
+
+def _named(schema: Any) -> Any:
+    """Return the same schema with the names of the document, its enumerations by reference."""
+    if isinstance(schema, list):
+        return [_named(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        return {**schema, "$ref": _REF.format(name=_NAMES.get(name, name))}
+    values = sorted(schema["enum"], key=str) if "enum" in schema else None
+    for name, known in _enums().items():
+        if values == known:
+            rest = {key: value for key, value in schema.items() if key not in ("enum", "type")}
+            return {**rest, "$ref": _REF.format(name=name)}
+    return {key: _named(value) for key, value in schema.items()}
+
+
+def _describe(name: str, schema: dict[str, Any]) -> None:
+    """Say what each field means, and which are times."""
+    schema["title"] = name
+    for field, described in schema.get("properties", {}).items():
+        said = FIELDS.get(f"{name}.{field}", FIELDS.get(field))
+        if said is not None:
+            described.setdefault("description", said)
+        if field in TIMES:
+            texts = [each for each in (described, *described.get("anyOf", [])) if _is_text(each)]
+            for each in texts:
+                each["format"] = "date-time"
+
+
+def _is_text(schema: dict[str, Any]) -> bool:
+    return schema.get("type") == "string"
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ What is wrong is said in words of what is allowed (`api.words`), never in types 
 
 import json
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
@@ -16,7 +16,8 @@ from chalicelib import catalogue, settings
 from chalicelib.api.schemas import TAG_TEXT, AccountId, TagKey, Tags, TagValue
 from chalicelib.api.words import allowed
 from chalicelib.catalogue.names import NAME_MIN_LENGTH, NAME_PATTERN
-from chalicelib.errors import FieldError, Invalid, TrivetError
+from chalicelib.errors import FieldError, Invalid, NotFound, TrivetError
+from chalicelib.table.rows import read_cursor
 
 _Parsed = TypeVar("_Parsed", bound=Struct)
 
@@ -184,6 +185,29 @@ def _value_errors(name: str, kind: Any, value: Any, strict: bool) -> Iterator[st
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         yield _said(error, kind)
+        return
+    if name == "cursor":
+        yield from _cursor_errors(value)
+
+
+def check_possible(path: Mapping[str, str], validated: Iterable[str]) -> None:
+    """Check that an environment can have the name in a path, before anything is asked of AWS.
+
+    Raises:
+        NotFound: none can.
+    """
+    name = path.get("name")
+    if name is None or "name" in validated:
+        return
+    if any(_value_errors("name", name_type(), name, strict=True)):
+        raise NotFound(f"There is no environment {_quoted(name)}, and none can have that name.")
+
+
+def _cursor_errors(text: str) -> Iterator[str]:
+    try:
+        read_cursor(text, Any)
+    except Invalid as error:
+        yield from (each.message for each in error.errors)
 
 
 def _said(error: msgspec.ValidationError, kind: Any) -> str:

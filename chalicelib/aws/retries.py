@@ -47,6 +47,7 @@ def before_retry(service: str) -> Any:
         **_: Any,
     ) -> float | None:
         name = event_name.rsplit(".", 1)[-1]
+        _ended(service, response)
         if response is None:
             if name in _ONCE or not isinstance(caught_exception, _BROKEN):
                 return None
@@ -60,6 +61,15 @@ def before_retry(service: str) -> Any:
         return _pause(attempts) if _worth_another(name, status, error) else None
 
     return decide
+
+
+def _ended(service: str, response: tuple[Any, dict[str, Any]] | None) -> None:
+    """Give up this thread's turn (`work.pace`), before any pause."""
+    current = operation.current()
+    if current is None:
+        return
+    code = "" if response is None else response[1].get("Error", {}).get("Code", "")
+    current.pace(service).end(code in answers.THROTTLED, current.clock.now())
 
 
 def _worth_another(name: str, status: int, error: ClientError) -> bool:

@@ -144,7 +144,7 @@ def _check_unused(target: Target, own: _Own) -> None:
     for arn, using in zip(own.policies, users, strict=True):
         others = [each for each in using if each.lower() not in names]
         if others:
-            against.append(f"policy {_name(arn)} is used by {', '.join(others)}")
+            against.append(f"policy {arn} is used by {', '.join(others)}")
     if against:
         raise Conflict(
             f"Nothing was deleted, since others use what is to go: {'; '.join(against)}. Take it "

@@ -27,7 +27,8 @@ from chalicelib.table.rows import (
     unpacked,
     unreadable,
 )
-from chalicelib.table.table import Item, Table
+from chalicelib.table.sending import Item
+from chalicelib.table.table import Table
 
 KEPT = 100
 """Reports of each kind."""

@@ -17,8 +17,6 @@ def recorded(installation: Installation, account_id: str, name: str) -> Entry:
     Raises:
         NotFound: there is none of this name.
     """
-    if not installation.catalogue.is_name(name):
-        raise NotFound(f"There is no environment {name!r}, and none can have that name.")
     entry = installation.environments.get(account_id, name)
     if entry is None:
         raise NotFound(f"There is no environment {name} in account {account_id}.")

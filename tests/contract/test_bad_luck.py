@@ -113,8 +113,8 @@ DENIED = "User: arn:aws:sts::123456789012:assumed-role/trivet/x is not authorize
         ("AttachRolePolicy", "AccessDenied", "iam:AttachRolePolicy"),
         ("GetRole", "AccessDenied", "iam:GetRole"),
         ("CreateStateMachine", "AccessDeniedException", "states:CreateStateMachine"),
-        ("PutItem", "AccessDeniedException", "dynamodb:PutItem"),
-        ("GetItem", "AccessDeniedException", "dynamodb:GetItem"),
+        ("TransactWriteItems", "AccessDeniedException", "dynamodb:PutItem"),
+        ("BatchGetItem", "AccessDeniedException", "dynamodb:BatchGetItem"),
     ],
 )
 def test_refusal_is_a_502_naming_the_action(
@@ -174,7 +174,7 @@ def test_failure_past_all_retries_is_a_503_and_incomplete(
 @pytest.mark.parametrize("path", ["/environments", "/environments/abc", "/drift-runs/latest"])
 def test_table_that_cannot_be_read_is_a_503(api: Api, path: str, clock: Clock) -> None:
     def reads(call: Call) -> bool:
-        return call.action in ("GetItem", "Query")
+        return call.action in ("BatchGetItem", "GetItem", "Query")
 
     with api.wire.through(refusing(reads, "InternalServerError")):
         assert api.get(path).status == 503
@@ -218,7 +218,7 @@ def test_time_that_runs_out_is_a_503_and_the_next_call_goes_on(
 ) -> None:
     def slow(call: Call, deliver: Deliver) -> AWSResponse:
         if call.action == "AttachRolePolicy":
-            clock.sleep(3)
+            clock.sleep(product.CALL_TIMEOUT)
         return deliver()
 
     with api.wire.through(slow):
@@ -228,4 +228,4 @@ def test_time_that_runs_out_is_a_503_and_the_next_call_goes_on(
     assert api.get(f"/environments/{name}").body["status"] == "incomplete"
     assert api.post("/environments", {"name": name}).body["status"] == "ready"
     assert inventory.role(f"{name}-SageMaker")["attached"]
-    assert clock.now() > time.time() + 20
+    assert clock.now() > time.time() + 15

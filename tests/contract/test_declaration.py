@@ -17,6 +17,7 @@ POLICY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}],
 }
+BOUNDARY = "TrivetEnvironmentBoundary"
 ROLES = ("SageMaker", "StepFunctionsWorkflowExecution", "LambdaTriggerStepFunc")
 
 
@@ -33,34 +34,82 @@ def boundary(iam: Any, name: str) -> str:
     return str(made["Policy"]["Arn"])
 
 
+@pytest.fixture
+def boundaries_of_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no boundary demanded, so that callers may name one."""
+    monkeypatch.setenv("TRIVET_PERMISSIONS_BOUNDARY", "none")
+
+
 # --- the declaration
 
 
-def test_defaults_hold_for_what_the_latest_call_left_out(api: Api, iam: Any, name: str) -> None:
-    limit = boundary(iam, f"limit-of-{name}")
-    api.provision(
-        name,
-        tags={"team": "a", "cost": "b"},
-        permissions_boundary=limit,
-        on_extras="report",
-        deletion_protection=True,
-    )
+@pytest.mark.usefixtures("boundaries_of_callers")
+@pytest.mark.parametrize("by", ["POST", "PUT", "adopt"])
+def test_fields_left_out_keep_the_values_they_have(api: Api, iam: Any, name: str, by: str) -> None:
+    declared: dict[str, Any] = {
+        "profile": "scoped",
+        "parameters": {"buckets": ["data-*"]},
+        "tags": {"team": "a", "cost": "b"},
+        "permissions_boundary": boundary(iam, f"limit-of-{name}"),
+        "on_extras": "report",
+        "deletion_protection": True,
+    }
+    api.provision(name, **declared)
+    before = inventory.held()
 
-    answer = api.put(f"/environments/{name}", {})
+    if by == "POST":
+        answer = api.post("/environments", {"name": name})
+    elif by == "PUT":
+        answer = api.put(f"/environments/{name}", {})
+    else:
+        answer = api.post(f"/environments/{name}/adopt")
 
-    assert answer.body["tags"] == {}
-    assert answer.body["permissions_boundary"] is None
-    assert answer.body["on_extras"] == "remove"
-    assert answer.body["deletion_protection"] is False
-    own = {"trivet:environment": name, "trivet:role": "lambda_trigger"}
-    assert inventory.role(f"{name}-LambdaTriggerStepFunc")["tags"] == own
-    assert inventory.role(f"{name}-LambdaTriggerStepFunc")["boundary"] is None
-    policy = f"arn:aws:iam::{ACCOUNT}:policy/{name}-LambdaTriggerStepFuncRole"
-    assert inventory.policy(policy)["tags"] == own
-    assert kinds(answer) == sorted(
-        ["untag_role", "delete_permissions_boundary"] * 3 + ["tag_policy"] * 2
-    )
-    assert api.get(f"/environments/{name}/drift").body["in_sync"] is True
+    assert answer.status == 200
+    assert {field: answer.body[field] for field in declared} == declared
+    assert answer.body["changes"] == []
+    assert inventory.held() == before
+
+
+@pytest.mark.usefixtures("boundaries_of_callers")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("profile", "standard"),
+        ("parameters", {}),
+        ("tags", {}),
+        ("permissions_boundary", None),
+        ("on_extras", "remove"),
+    ],
+)
+def test_a_field_that_is_given_changes_and_no_other(
+    api: Api, iam: Any, name: str, field: str, value: Any
+) -> None:
+    declared: dict[str, Any] = {
+        "profile": "scoped",
+        "parameters": {"buckets": ["data-*"]},
+        "tags": {"team": "a"},
+        "permissions_boundary": boundary(iam, f"limit-of-{name}"),
+        "on_extras": "report",
+        "deletion_protection": True,
+    }
+    api.provision(name, wait=0, **declared)
+    if field == "profile":
+        # A parameter of the one profile that the other does not have goes with it.
+        declared["parameters"] = {}
+
+    answer = api.put(f"/environments/{name}", {field: value, "wait": 0})
+
+    assert answer.status == 200
+    assert {each: answer.body[each] for each in declared} == {**declared, field: value}
+
+
+def test_a_new_environment_has_the_contracts_defaults(api: Api, name: str) -> None:
+    document = api.provision(name, wait=0)
+
+    assert (document["profile"], document["parameters"], document["tags"]) == ("standard", {}, {})
+    assert document["permissions_boundary"] == f"arn:aws:iam::{ACCOUNT}:policy/{BOUNDARY}"
+    assert (document["on_extras"], document["deletion_protection"]) == ("remove", False)
+    assert document["paused_until"] is None
 
 
 def test_tags_declared_anew_replace_the_old(api: Api, name: str) -> None:
@@ -82,6 +131,7 @@ def test_tags_declared_anew_replace_the_old(api: Api, name: str) -> None:
     assert api.get(f"/environments/{name}/drift").body["in_sync"] is True
 
 
+@pytest.mark.usefixtures("boundaries_of_callers")
 def test_declaration_is_kept_apart_from_iam_and_put_back_by_reapply(
     api: Api, iam: Any, name: str
 ) -> None:
@@ -100,11 +150,11 @@ def test_declaration_is_kept_apart_from_iam_and_put_back_by_reapply(
         assert answer.body[field] == declared[field]
 
 
-def test_adopt_dry_run_and_wait_concern_their_call_alone(api: Api, name: str) -> None:
-    api.provision(name, adopt=True, wait=0)
+def test_dry_run_and_wait_concern_their_call_alone(api: Api, name: str) -> None:
+    api.provision(name, wait=0)
     document = api.get(f"/environments/{name}").body
 
-    assert not {"adopt", "dry_run", "wait"} & set(document)
+    assert not {"dry_run", "wait"} & set(document)
 
 
 # --- extras
@@ -167,9 +217,10 @@ def test_extra_tags_of_policies_stay_where_declared_so(api: Api, iam: Any, name:
 
     reported = api.post(f"/environments/{name}/reapply")
     kept = inventory.policy(arn)["tags"]
-    removed = api.post("/environments", {"name": name, "tags": {"team": "a"}})
+    removed = api.post("/environments", {"name": name, "on_extras": "remove"})
 
-    assert kinds(reported) == kinds(removed) == ["tag_policy"]
+    assert kinds(reported) == ["tag_policy"]
+    assert kinds(removed) == ["untag_policy"]
     assert kept == own | {"added": "x"}
     assert inventory.policy(arn)["tags"] == own
 
@@ -177,6 +228,7 @@ def test_extra_tags_of_policies_stay_where_declared_so(api: Api, iam: Any, name:
 # --- the permissions boundary
 
 
+@pytest.mark.usefixtures("boundaries_of_callers")
 def test_boundary_is_put_on_all_roles_changed_and_taken_off(api: Api, iam: Any, name: str) -> None:
     one, two = boundary(iam, f"one-{name}"), boundary(iam, f"two-{name}")
 
@@ -197,6 +249,7 @@ def test_boundary_is_put_on_all_roles_changed_and_taken_off(api: Api, iam: Any, 
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.usefixtures("boundaries_of_callers")
 def test_boundary_that_cannot_be_put_is_a_422(
     api: Api, name: str, boundary: str, dry_run: bool
 ) -> None:
@@ -212,6 +265,7 @@ def test_boundary_that_cannot_be_put_is_a_422(
     assert api.get(f"/environments/{name}").status == 404
 
 
+@pytest.mark.usefixtures("boundaries_of_callers")
 def test_boundary_that_cannot_be_put_leaves_what_was_declared(api: Api, name: str) -> None:
     before = api.provision(name, tags={"team": "a"})
     missing = f"arn:aws:iam::{ACCOUNT}:policy/no-such-policy"
@@ -288,7 +342,7 @@ def test_dry_run_of_what_is_in_sync_plans_nothing(api: Api, name: str) -> None:
     planned = api.post("/environments", {"name": name, "dry_run": True})
 
     assert planned.status == 200
-    assert planned.body == {**document, "changes": []}
+    assert planned.body == {**document, "changes": [], "dry_run": True}
 
 
 def test_dry_run_in_an_account_without_a_table_makes_none(
@@ -336,7 +390,7 @@ def test_table_is_named_by_the_environment(
     with cloud.recording() as calls:
         on_lambda("GET", "/environments")
 
-    assert [call.parameters["TableName"] for call in calls] == [table]
+    assert {call.parameters["TableName"] for call in calls} == {table}
 
 
 # --- deletion protection
@@ -352,5 +406,11 @@ def test_protected_environments_are_not_deleted(api: Api, name: str) -> None:
     assert "protect" in refused.body["detail"]
     assert inventory.held() == before
 
-    api.provision(name)
+    kept = api.put(f"/environments/{name}", {"deletion_protection": False})
+    assert kept.status == 409
+    assert f"DELETE /environments/{name}/deletion-protection" in kept.body["detail"]
+    assert inventory.held() == before
+
+    freed = api.delete(f"/environments/{name}/deletion-protection")
+    assert (freed.status, freed.body["deletion_protection"]) == (200, False)
     assert api.delete(f"/environments/{name}").status == 200

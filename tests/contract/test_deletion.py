@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.kit import inventory
 from tests.kit.drifts import delete_role
 from tests.kit.http import Api
@@ -50,7 +52,8 @@ def test_deletion_names_all_that_it_deleted(api: Api, name: str) -> None:
     answer = api.delete(f"/environments/{name}")
 
     assert answer.status == 200
-    assert set(answer.body) == {"name", "deleted"}
+    assert set(answer.body) == {"name", "deleted", "detached", "left"}
+    assert answer.body["detached"] == answer.body["left"] == []
     assert answer.body["name"] == name
     assert sorted(answer.body["deleted"]) == own_arns(name)
     assert inventory.held()["roles"] == before["roles"]
@@ -67,14 +70,6 @@ def test_what_was_attached_since_is_detached_never_deleted(api: Api, iam: Any, n
     iam.attach_role_policy(RoleName=role, PolicyArn=theirs)
     iam.attach_role_policy(RoleName=role, PolicyArn=READ_ONLY)
     iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=POLICY)
-    iam.create_instance_profile(InstanceProfileName="theirs")
-    iam.add_role_to_instance_profile(InstanceProfileName="theirs", RoleName=role)
-    iam.create_role(RoleName="theirs", AssumeRolePolicyDocument="{}")
-    iam.attach_role_policy(RoleName="theirs", PolicyArn=own)
-    iam.create_user(UserName="theirs")
-    iam.attach_user_policy(UserName="theirs", PolicyArn=own)
-    iam.create_group(GroupName="theirs")
-    iam.attach_group_policy(GroupName="theirs", PolicyArn=own)
     for number in range(4):
         iam.create_policy_version(
             PolicyArn=own, PolicyDocument=POLICY, SetAsDefault=number % 2 == 0
@@ -85,14 +80,43 @@ def test_what_was_attached_since_is_detached_never_deleted(api: Api, iam: Any, n
     assert sorted(answer.body["deleted"]) == own_arns(name)
     assert left_of(name) == NOTHING
     assert iam.get_policy(PolicyArn=theirs)["Policy"]["AttachmentCount"] == 0
-    profile = iam.get_instance_profile(InstanceProfileName="theirs")["InstanceProfile"]
-    assert profile["Roles"] == []
-    for attached in (
-        iam.list_attached_role_policies(RoleName="theirs"),
-        iam.list_attached_user_policies(UserName="theirs"),
-        iam.list_attached_group_policies(GroupName="theirs"),
-    ):
-        assert attached["AttachedPolicies"] == []
+    assert sorted(answer.body["detached"], key=str) == [
+        {"policy": theirs, "role": role},
+        {"policy": READ_ONLY, "role": role},
+    ]
+    assert answer.body["left"] == []
+
+
+@pytest.mark.parametrize("user", ["instance profile", "role", "user", "group"])
+def test_what_others_use_is_a_409_that_names_them_and_nothing_is_deleted(
+    api: Api, iam: Any, name: str, user: str
+) -> None:
+    api.provision(name)
+    role, theirs = f"{name}-SageMaker", f"theirs-{name}"
+    own = f"arn:aws:iam::{ACCOUNT}:policy/{name}-LambdaTriggerStepFuncRole"
+    if user == "instance profile":
+        iam.create_instance_profile(InstanceProfileName=theirs)
+        iam.add_role_to_instance_profile(InstanceProfileName=theirs, RoleName=role)
+    elif user == "role":
+        iam.create_role(RoleName=theirs, AssumeRolePolicyDocument="{}")
+        iam.attach_role_policy(RoleName=theirs, PolicyArn=own)
+    elif user == "user":
+        iam.create_user(UserName=theirs)
+        iam.attach_user_policy(UserName=theirs, PolicyArn=own)
+    else:
+        iam.create_group(GroupName=theirs)
+        iam.attach_group_policy(GroupName=theirs, PolicyArn=own)
+    before = left_of(name)
+
+    with api.wire.recording() as calls:
+        answer = api.delete(f"/environments/{name}")
+
+    assert answer.status == 409
+    assert f"{user} {theirs}" in answer.body["detail"]
+    assert (role if user == "instance profile" else own) in answer.body["detail"]
+    assert {call.service for call in calls if call.writes} <= {"DynamoDB"}
+    assert left_of(name) == before
+    assert api.get(f"/environments/{name}").body["status"] == "ready"
 
 
 def test_foreign_role_under_one_of_our_names_stays(api: Api, iam: Any, name: str) -> None:
@@ -108,6 +132,8 @@ def test_foreign_role_under_one_of_our_names_stays(api: Api, iam: Any, name: str
 
     arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
     assert sorted(answer.body["deleted"]) == [each for each in own_arns(name) if each != arn]
+    assert [each["resource"] for each in answer.body["left"]] == [arn]
+    assert "none of Trivet's tags" in answer.body["left"][0]["reason"]
     assert left_of(name) == {**NOTHING, "roles": [role]}
     assert inventory.held()["roles"][role] == theirs
     assert api.get(f"/environments/{name}").status == 404
@@ -127,7 +153,6 @@ def test_policy_that_limits_someone_is_not_deleted_nor_anything_else(
             counted = {"PermissionsBoundaryUsageCount": 1}
             return {"Policy": {**policy, **counted}}
         if call.action == "ListEntitiesForPolicy" and call.parameters["PolicyArn"] == own:
-            assert call.parameters["PolicyUsageFilter"] == "PermissionsBoundary"
             users = [{"UserName": "limited", "UserId": "AIDA"}]
             return {"PolicyRoles": [], "PolicyUsers": users, "PolicyGroups": []}
         return None
@@ -177,4 +202,5 @@ def test_state_machine_of_someone_else_stays(api: Api, iam: Any, states: Any, na
     answer = api.delete(f"/environments/{name}")
 
     assert machine not in answer.body["deleted"]
+    assert [each["resource"] for each in answer.body["left"]] == [machine]
     assert states.describe_state_machine(stateMachineArn=machine)["roleArn"] == role

@@ -30,9 +30,9 @@ def statement(action: str, resource: str) -> dict[str, Any]:
 
 def add_glue(policies: Path) -> None:
     """Add a `glue` role to a copy of the templates."""
-    glue = policies / "glue"
+    glue = policies / "standard" / "glue"
     glue.mkdir()
-    trust = json.loads((ROOT / "policies/notebook/trust.json").read_text())
+    trust = json.loads((ROOT / "policies/standard/notebook/trust.json").read_text())
     trust["Statement"][0]["Principal"]["Service"] = "glue.amazonaws.com"
     for file, content in {
         "role.json": ROLE,
@@ -41,6 +41,9 @@ def add_glue(policies: Path) -> None:
         "inline.json": statement("iam:PassRole", "${role_arn.glue}"),
     }.items():
         (glue / file).write_text(json.dumps(content))
+    profile = policies / "standard" / "profile.json"
+    described = json.loads(profile.read_text())
+    profile.write_text(json.dumps({**described, "roles": [*described["roles"], "glue"]}))
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def test_fourth_role_is_provisioned_compared_repaired_and_deleted(
     document = api.provision(name, tags={"team": "a"})
 
     arn = f"arn:aws:iam::123456789012:role/{name}-Glue"
-    assert list(document["roles"]) == ["glue", "lambda_trigger", "notebook", "workflow_execution"]
+    assert list(document["roles"]) == ["notebook", "workflow_execution", "lambda_trigger", "glue"]
     assert document["roles"]["glue"] == {"name": f"{name}-Glue", "arn": arn}
     assert document["smoke_test"]["status"] == "succeeded"
     checks = {each["name"]: each["status"] for each in document["smoke_test"]["checks"]}
@@ -120,7 +123,7 @@ def test_longest_name_follows_from_the_templates(
 ) -> None:
     folder = tmp_path / "policies"
     shutil.copytree(ROOT / "policies", folder)
-    file = folder / "notebook" / "role.json"
+    file = folder / "standard" / "notebook" / "role.json"
     file.write_text(file.read_text().replace("${environment}-SageMaker", "${environment}" + suffix))
     monkeypatch.setattr(*product.templates_of(folder))
     product.forget_document()

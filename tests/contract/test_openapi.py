@@ -17,24 +17,52 @@ from tests.kit.http import Api
 from tests.kit.names import ROOT
 from tests.kit.wire import Wire
 
-ROUTES = {
+AT_HOME = {
     ("POST", "/environments"),
     ("PUT", "/environments/{name}"),
     ("GET", "/environments"),
     ("GET", "/environments/{name}"),
+    ("POST", "/environments/{name}/adopt"),
     ("GET", "/environments/{name}/drift"),
+    ("GET", "/environments/{name}/history"),
+    ("POST", "/environments/{name}/pause"),
+    ("DELETE", "/environments/{name}/pause"),
+    ("DELETE", "/environments/{name}/deletion-protection"),
     ("POST", "/environments/{name}/reapply"),
     ("POST", "/environments/{name}/smoke-test"),
     ("DELETE", "/environments/{name}"),
+}
+ROUTES = {
+    *AT_HOME,
+    *((method, f"/accounts/{{account_id}}{path}") for method, path in AT_HOME),
+    ("GET", "/accounts"),
+    ("PUT", "/accounts/{account_id}"),
+    ("GET", "/accounts/{account_id}"),
+    ("DELETE", "/accounts/{account_id}"),
     ("POST", "/drift-runs"),
+    ("GET", "/drift-runs"),
+    ("GET", "/drift-runs/{run_id}"),
     ("GET", "/drift-runs/latest"),
+    ("GET", "/profiles"),
+    ("GET", "/profiles/{profile}"),
     ("GET", "/openapi.json"),
     ("GET", "/health"),
 }
-SUCCESSES = {
-    ("POST", "/environments"): {"200", "201"},
-    ("PUT", "/environments/{name}"): {"200", "201"},
+CREATING = {
+    ("POST", "/environments"),
+    ("PUT", "/environments/{name}"),
+    ("POST", "/environments/{name}/adopt"),
 }
+SUCCESSES = {
+    **{
+        (method, f"{account}{path}"): {"200", "201"}
+        for method, path in CREATING
+        for account in ("", "/accounts/{account_id}")
+    },
+    ("PUT", "/accounts/{account_id}"): {"200", "201"},
+    ("POST", "/drift-runs"): {"200", "202"},
+}
+MAY_LACK = {("POST", "/drift-runs"), ("PUT", "/accounts/{account_id}")}
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +114,11 @@ def test_answers_described_are_those_of_the_contract(document: Any) -> None:
         good = {status for status in responses if status < "300"}
         assert good == SUCCESSES.get((method, path), {"200"})
         assert {"422", "500", "502", "503"} <= set(responses)
+        names_one = "{" in path or path == "/drift-runs/latest"
         assert ("404" in responses) == (
-            ("{name}" in path and method != "PUT") or path == "/drift-runs/latest"
+            names_one and (method, path) not in CREATING and (method, path) not in MAY_LACK
         )
+        assert "403" in responses
         for status, response in responses.items():
             [content_type] = response["content"]
             problem = status >= "400"
@@ -97,22 +127,20 @@ def test_answers_described_are_those_of_the_contract(document: Any) -> None:
 
 def test_requests_described_are_those_of_the_contract(document: Any) -> None:
     schemas = document["components"]["schemas"]
-    declared: dict[str, Any] = {
-        "tags": {},
-        "permissions_boundary": None,
-        "on_extras": "remove",
-        "deletion_protection": False,
-        "adopt": False,
-        "dry_run": False,
-        "wait": 20,
+    # The defaults of a declaration hold for a new environment alone: they are no schema's.
+    kept = {
+        *("profile", "parameters", "tags", "permissions_boundary", "on_extras"),
+        "deletion_protection",
     }
+    defaults = {"dry_run": False, "wait": 20}
     for schema, required in (("Provision", ["name"]), ("Declare", [])):
         described = schemas[schema]
         assert described.get("required", []) == required
         assert described["additionalProperties"] is False
-        assert set(described["properties"]) == {*declared, *required}
-        for field, default in declared.items():
+        assert set(described["properties"]) == {*kept, *defaults, *required}
+        for field, default in defaults.items():
             assert described["properties"][field]["default"] == default
+        assert not [each for each in kept if "default" in described["properties"][each]]
     wait = schemas["RunSmokeTest"]["properties"]["wait"]
     assert (wait["minimum"], wait["maximum"], wait["default"]) == (0, 25, 20)
     [limit] = [
@@ -129,17 +157,18 @@ def test_environment_described_is_that_of_the_contract(document: Any) -> None:
         re.findall(
             r"\w+",
             "name account_id partition region status roles smoke_test changes tags "
-            "permissions_boundary on_extras deletion_protection "
+            "permissions_boundary on_extras deletion_protection profile parameters drift "
+            "paused_until "
             "created_at created_by updated_at updated_by",
         )
     )
     schemas = document["components"]["schemas"]
 
-    assert set(schemas["Environment"]["properties"]) == contract
+    assert set(schemas["Environment"]["properties"]) == contract | {"dry_run"}
     assert set(schemas["Environment"]["required"]) == contract
     assert set(schemas["EnvironmentSummary"]["properties"]) == contract - {"changes"}
     assert set(schemas["Change"]["properties"]) == {
-        *("kind", "role", "resource", "expected", "actual")
+        *("kind", "role", "resource", "summary", "effect", "expected", "actual")
     }
     assert set(schemas["Problem"]["properties"]) >= {"type", "title", "status", "detail", "errors"}
 

@@ -78,13 +78,13 @@ def test_main_journey(url: str) -> None:
     assert created.body["status"] == "ready"
     assert created.body["smoke_test"]["status"] == "succeeded"
     assert [role["name"] for role in created.body["roles"].values()] == [
-        f"{NAME}-LambdaTriggerStepFunc",
         f"{NAME}-SageMaker",
         f"{NAME}-StepFunctionsWorkflowExecution",
+        f"{NAME}-LambdaTriggerStepFunc",
     ]
     assert again.body == shown.body == reapplied.body == {**created.body, "changes": []}
     assert [each["name"] for each in listed.body["environments"]] == [NAME]
-    assert drift.body == {"name": NAME, "in_sync": True, "changes": []}
+    assert drift.body == {"name": NAME, "in_sync": True, "changes": [], "foreign": []}
     assert tested.body["smoke_test"]["status"] == "succeeded"
     assert checked.body == latest.body
     assert (checked.body["checked"], checked.body["in_sync"]) == (1, 1)

@@ -50,16 +50,16 @@ def test_foreign_roles_and_policies_are_all_named_and_nothing_is_changed(
         make_policy(iam, f"{name}-LambdaTriggerStepFuncRole"),
         make_policy(iam, f"{name}-AmazonSageMaker-StepFunctionsWorkflowExecutionPolicy"),
     ]
-    api.get("/environments")
+    api.provision(f"{name}-before", wait=0)
     before = inventory.held()
 
-    for body in ({}, {"dry_run": True}, {"adopt": False, "wait": 0}):
+    for body in ({}, {"dry_run": True}, {"wait": 0}):
         answer = api.post("/environments", {"name": name, **body})
 
         assert answer.status == 409
         assert [arn for arn in theirs if arn not in answer.body["detail"]] == []
         assert f"{name}-StepFunctionsWorkflowExecution" not in answer.body["detail"]
-        assert "adopt" in answer.body["detail"]
+        assert f"POST /environments/{name}/adopt" in answer.body["detail"]
         after = inventory.held()
         assert {**after, "items": None} == {**before, "items": None}
         assert not [item for items in after["items"].values() for item in items if _is(item, name)]
@@ -77,10 +77,10 @@ def test_what_belongs_to_another_environment_is_never_taken(
     role = make_role(iam, f"{name}-SageMaker", Tags=tags("another"))
     policy = make_policy(iam, f"{name}-LambdaTriggerStepFuncRole", Tags=tags("another"))
     untagged = make_role(iam, f"{name}-LambdaTriggerStepFunc")
-    api.get("/environments")
+    api.provision(f"{name}-before", wait=0)
     before = inventory.held()
 
-    answer = api.post("/environments", {"name": name, "adopt": adopt})
+    answer = declare(api, name, adopt)
 
     assert answer.status == 409
     assert role in answer.body["detail"]
@@ -94,10 +94,11 @@ def test_what_belongs_to_another_environment_is_never_taken(
 
 def test_role_at_another_path_is_never_taken(api: Api, iam: Any, name: str) -> None:
     role = make_role(iam, f"{name}-SageMaker", Path="/service-role/")
+    api.provision(f"{name}-before", wait=0)
     before = inventory.held()
 
     for adopt in (False, True):
-        answer = api.post("/environments", {"name": name, "adopt": adopt})
+        answer = declare(api, name, adopt)
         assert answer.status == 409
         assert role in answer.body["detail"]
 
@@ -120,6 +121,12 @@ def test_state_machine_of_someone_else_is_foreign(
     assert machine in answer.body["detail"]
     kept = states.describe_state_machine(stateMachineArn=machine)
     assert kept["definition"] == definition
+
+
+def declare(api: Api, name: str, adopt: bool) -> Any:
+    """Declare an environment by the route that takes over what is there, or by the other."""
+    path = f"/environments/{name}"
+    return api.post(f"{path}/adopt", {}) if adopt else api.put(path, {})
 
 
 def by_hand(iam: Any, name: str) -> dict[str, str]:
@@ -161,11 +168,11 @@ def test_adopting_roles_made_by_hand(api: Api, iam: Any, name: str) -> None:
     own = by_hand(iam, name)["own"]
     ids = {role: held["id"] for role, held in inventory.held()["roles"].items() if name in role}
     before = inventory.held()
-    body = {"name": name, "adopt": True, "tags": {"team": "a"}}
+    body = {"tags": {"team": "a"}}
 
-    planned = api.post("/environments", {**body, "dry_run": True})
+    planned = api.post(f"/environments/{name}/adopt", {**body, "dry_run": True})
     unchanged = inventory.held()
-    done = api.post("/environments", body)
+    done = api.post(f"/environments/{name}/adopt", body)
 
     assert (planned.status, done.status) == (200, 201)
     assert {**unchanged, "items": None} == {**before, "items": None}
@@ -178,6 +185,7 @@ def test_adopting_roles_made_by_hand(api: Api, iam: Any, name: str) -> None:
     assert sorted(kind for kind, _, _ in of_trigger) == [
         "attach_managed_policy",
         "detach_managed_policy",
+        "put_permissions_boundary",
         "tag_role",
         "update_role",
     ]
@@ -206,7 +214,7 @@ def _of(name: str, held: dict[str, Any]) -> Any:
 
 def test_adopted_once_is_ours_from_then_on(api: Api, iam: Any, name: str) -> None:
     by_hand(iam, name)
-    api.provision(name, adopt=True)
+    assert declare(api, name, adopt=True).status == 201
     iam.untag_role(RoleName=f"{name}-SageMaker", TagKeys=["trivet:environment", "trivet:role"])
 
     repaired = api.post("/environments", {"name": name})
@@ -227,7 +235,7 @@ def test_adopting_in_an_environment_that_exists(api: Api, iam: Any, name: str) -
 
     with api.wire.recording() as calls:
         refused = api.post("/environments", {"name": name})
-    adopted = api.post("/environments", {"name": name, "adopt": True})
+    adopted = declare(api, name, adopt=True)
 
     assert refused.status == 409
     assert calls.writes == []

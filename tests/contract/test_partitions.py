@@ -120,6 +120,8 @@ def test_iam_holds_section_1_and_nothing_more(
     for key, template in ROLE_NAMES.items():
         _check_role(document, key, template.format(E=name), partition, name)
     made = {arn for arn in after["policies"] if arn not in before["policies"]}
+    # Where it is missing, Trivet makes it along with the first environment.
+    made.discard(f"arn:{partition}:iam::{ACCOUNT}:policy/TrivetEnvironmentBoundary")
     assert made == {
         f"arn:{partition}:iam::{ACCOUNT}:policy/{policy.format(E=name)}"
         for policies in CUSTOMER_MANAGED.values()
@@ -133,7 +135,8 @@ def _check_role(document: Any, key: str, role: str, partition: str, name: str) -
     held = inventory.role(role)
     arn = f"arn:{partition}:iam::{ACCOUNT}:role/{role}"
     assert document["roles"][key] == {"name": role, "arn": arn}
-    assert (held["arn"], held["path"], held["boundary"]) == (arn, "/", None)
+    boundary = f"arn:{partition}:iam::{ACCOUNT}:policy/TrivetEnvironmentBoundary"
+    assert (held["arn"], held["path"], held["boundary"]) == (arn, "/", boundary)
     tags = {"trivet:environment": name, "trivet:role": key, "team": "datalake"}
     assert held["tags"] == tags
     assert held["trust"] == {
@@ -164,7 +167,7 @@ def test_documents_grant_what_the_procedure_grants_corrected(
     api.provision(name)
 
     roles, own = (f"arn:{partition}:iam::{ACCOUNT}:{kind}/{name}" for kind in ("role", "policy"))
-    [grant] = inventory.role(f"{name}-SageMaker")["inline"]["PassWorkflowExecutionRole"][
+    grant, *hands_off = inventory.role(f"{name}-SageMaker")["inline"]["PassWorkflowExecutionRole"][
         "Statement"
     ]
     assert _without_sid(grant) == {
@@ -173,7 +176,7 @@ def test_documents_grant_what_the_procedure_grants_corrected(
         "Resource": f"{roles}-StepFunctionsWorkflowExecution",
         "Condition": {"StringEquals": {"iam:PassedToService": "states.amazonaws.com"}},
     }
-    rules, passing, steps = inventory.policy(
+    rules, passing, steps, *off_workflow = inventory.policy(
         f"{own}-AmazonSageMaker-StepFunctionsWorkflowExecutionPolicy"
     )["document"]["Statement"]
     assert _without_sid(rules) == {
@@ -193,7 +196,9 @@ def test_documents_grant_what_the_procedure_grants_corrected(
     assert steps["Effect"] == "Allow"
     assert steps["Resource"] == "*"
     assert sorted(steps["Action"]) == sorted(WORKFLOW_ACTIONS)
-    [network] = inventory.policy(f"{own}-LambdaTriggerStepFuncRole")["document"]["Statement"]
+    network, *off_trigger = inventory.policy(f"{own}-LambdaTriggerStepFuncRole")["document"][
+        "Statement"
+    ]
     assert _without_sid(network) == {
         "Effect": "Allow",
         "Action": [
@@ -205,6 +210,10 @@ def test_documents_grant_what_the_procedure_grants_corrected(
         ],
         "Resource": "*",
     }
+    # What the procedure does not have grants nothing: hands off what is Trivet's.
+    for added in (*hands_off, *off_workflow, *off_trigger):
+        assert added["Effect"] == "Deny"
+        assert "trivet-*" in str(added["Resource"])
 
 
 def test_every_arn_anywhere_is_of_the_partition(

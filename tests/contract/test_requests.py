@@ -1,6 +1,7 @@
 """Requests that are wrong: 400 and 422, every field named, and no call to AWS."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from tests.kit.http import Api
 WITH_BODY = [
     ("POST", "/environments"),
     ("PUT", "/environments/some-name"),
+    ("POST", "/environments/some-name/adopt"),
     ("POST", "/environments/some-name/reapply"),
     ("POST", "/environments/some-name/smoke-test"),
+    ("POST", "/environments/some-name/pause"),
     ("POST", "/drift-runs"),
 ]
 ALL = [
@@ -21,8 +24,15 @@ ALL = [
     ("GET", "/environments"),
     ("GET", "/environments/some-name"),
     ("GET", "/environments/some-name/drift"),
+    ("GET", "/environments/some-name/history"),
     ("DELETE", "/environments/some-name"),
+    ("DELETE", "/environments/some-name/pause"),
+    ("DELETE", "/environments/some-name/deletion-protection"),
+    ("GET", "/drift-runs"),
     ("GET", "/drift-runs/latest"),
+    ("GET", "/drift-runs/some-id"),
+    ("GET", "/profiles"),
+    ("GET", "/profiles/standard"),
     ("GET", "/openapi.json"),
     ("GET", "/health"),
 ]
@@ -61,7 +71,11 @@ def test_body_is_read_as_json_whatever_it_is_said_to_be(api: Api, content_type: 
 
 @pytest.mark.parametrize(("method", "path"), ALL)
 def test_unknown_query_parameters_are_refused(api: Api, method: str, path: str) -> None:
-    body = {"name": "abc"} if path == "/environments" and method == "POST" else None
+    required: dict[str, Any] = {
+        "/environments": {"name": "abc"},
+        "/environments/some-name/pause": {"until": "2026-01-01T00:00:00Z", "reason": "x"},
+    }
+    body = required.get(path) if method == "POST" else None
     with api.wire.recording() as calls:
         answer = api.request(method, f"{path}?colour=red&verbose=", body)
 
@@ -75,7 +89,8 @@ def test_unknown_fields_are_refused(api: Api, method: str, path: str) -> None:
     with api.wire.recording() as calls:
         answer = api.request(method, path, body)
 
-    expected = sorted([*body, "name"]) if path == "/environments" else sorted(body)
+    missing = {"/environments": ["name"], "/environments/some-name/pause": ["reason", "until"]}
+    expected = sorted([*body, *missing.get(path, [])])
     assert fields_in_error(answer) == expected
     assert calls.names == []
 
@@ -98,7 +113,6 @@ def test_all_that_is_wrong_is_reported_together(api: Api) -> None:
         "permissions_boundary": "nothing",
         "on_extras": "keep",
         "deletion_protection": "yes",
-        "adopt": 1,
         "dry_run": None,
         "wait": 26,
         "colour": "red",
@@ -126,7 +140,6 @@ def test_path_body_and_query_are_reported_together(api: Api) -> None:
         ("tags", [None, [], "team=a", 1, [{"Key": "a", "Value": "b"}]]),
         ("on_extras", ["Remove", "", None, True, "ignore"]),
         ("deletion_protection", [None, 0, 1, "true", [], {}]),
-        ("adopt", [None, 0, 1, "true", [], {}]),
         ("dry_run", [None, 0, 1, "true", [], {}]),
         ("wait", [None, "20", True, False, [], {}, -1, -0.001, 25.001, 26, 1e9]),
     ],
@@ -233,7 +246,7 @@ def test_boundaries_that_are_no_policy_arn(api: Api, boundary: Any) -> None:
         *((f"cursor={cursor}", "cursor") for cursor in ("", "null", "@@", "%00", "AA", "a" * 201)),
         *((f"cursor={cursor}", "cursor") for cursor in ("YWI", "YWJj%3D", "YWJj%0A", "w6TDtg")),
         ("limit=1&limit=2", "limit"),
-        ("cursor=YWJj&cursor=YWJj", "cursor"),
+        ("cursor=ImFiYyI&cursor=ImFiYyI", "cursor"),
     ],
 )
 def test_query_parameters_out_of_range(api: Api, query: str, field: str) -> None:
@@ -262,6 +275,9 @@ IMPOSSIBLE = [
         ("GET", "/environments/{}/drift"),
         ("POST", "/environments/{}/reapply"),
         ("POST", "/environments/{}/smoke-test"),
+        ("GET", "/environments/{}/history"),
+        ("DELETE", "/environments/{}/pause"),
+        ("DELETE", "/environments/{}/deletion-protection"),
         ("DELETE", "/environments/{}"),
     ],
 )
@@ -299,7 +315,7 @@ def test_drift_run_takes_apply_as_a_boolean(api: Api, value: Any) -> None:
 
 
 def test_names_that_callers_make_up_come_back_escaped_and_short(api: Api) -> None:
-    hostile = ["\ud800", "a\r\nb", "x" * 1_000_000, "\u2028", "\x1b[31m", '"}']
+    hostile = ["\ud800", "a\r\nb", "x" * 50_000, "\u2028", "\x1b[31m", '"}']
     body = json.dumps(dict.fromkeys(hostile, 1)).encode()
 
     answer = api.request("PUT", "/environments/abc", body)
@@ -308,13 +324,67 @@ def test_names_that_callers_make_up_come_back_escaped_and_short(api: Api) -> Non
     assert shown == sorted(["\\ud800", "a\r\nb", "x" * 200, "\u2028", "\x1b[31m", '"}'])
 
 
-def test_two_of_one_field_count_as_the_last(api: Api) -> None:
-    body = b'{"name": "abc", "dry_run": false, "wait": 99, "dry_run": true, "wait": 0}'
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"name": "abc", "dry_run": false, "dry_run": true}', "dry_run"),
+        (b'{"name": "abc", "tags": {"team": "a", "team": "b"}}', "team"),
+        (b'{"name": "abc", "parameters": {"buckets": ["x"], "buckets": []}}', "buckets"),
+    ],
+)
+def test_an_object_that_has_one_key_twice_is_a_400(api: Api, body: bytes, key: str) -> None:
+    with api.wire.recording() as calls:
+        answer = api.request("POST", "/environments", body)
 
-    answer = api.request("POST", "/environments", body)
+    assert answer.status == 400
+    assert f"{key!r} twice" in answer.body["detail"]
+    assert calls.names == []
 
-    assert answer.status == 200
-    assert api.get("/environments/abc").status == 404
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_body_over_64_kb_is_a_400(api: Api, method: str, path: str) -> None:
+    most = b"{" + b" " * (64 * 1024 - 2) + b"}"
+    with api.wire.recording() as calls:
+        answer = api.request(method, path, most + b" ")
+
+    assert answer.status == 400
+    assert "65,536" in answer.body["detail"]
+    assert calls.names == []
+    assert api.request(method, path + "?colour=red", most).status == 422
+
+
+def test_no_more_than_twenty_errors_are_told(api: Api) -> None:
+    answer = api.put("/environments/No?x=1", {f"unknown-{number}": 1 for number in range(40)})
+
+    assert answer.status == 422
+    assert len(answer.body["errors"]) == 20
+
+
+PYTHON = re.compile(r"\b(str|int|bool|float|dict|None|Literal|Struct|regex|object of type)\b|`")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"name": "a" * 34}, "3 to 33 lower-case letters, digits and hyphens"),
+        ({"on_extras": "keep"}, "must be one of: remove, report"),
+        ({"wait": 26}, "must be a number from 0 to 25"),
+        ({"wait": "20"}, "must be a number from 0 to 25"),
+        ({"dry_run": 1}, "must be true or false"),
+        ({"profile": 7}, "must be a text"),
+        ({"parameters": {"buckets": 1}}, "must be"),
+        ({"tags": []}, "must be an object"),
+        ({"permissions_boundary": "x"}, "the ARN of a managed policy"),
+    ],
+)
+def test_messages_say_what_is_allowed_in_words(api: Api, body: dict[str, Any], said: str) -> None:
+    answer = api.post("/environments", {"name": "abc", **body})
+
+    [field] = fields_in_error(answer)
+    [message] = [each["message"] for each in answer.body["errors"]]
+    assert field in body
+    assert said in message
+    assert not PYTHON.search(message)
 
 
 def test_other_methods_are_refused_as_a_problem(api: Api) -> None:

@@ -23,7 +23,7 @@ from tests.kit.world import World, fresh
 
 from .conftest import Scenario
 
-TRIES = {"throttled": 5, "failing": 5, "silent": 5, "concurrent": 11}
+TRIES = dict.fromkeys(("throttled", "failing", "silent", "concurrent"), 12)
 """How often one call may be sent in each kind of trouble."""
 
 

@@ -99,12 +99,17 @@ def route(method: str, path: str) -> str:
         AssertionError: there is none.
     """
     parts = path.rstrip("/").split("/")
-    for each in product.ENDPOINTS:
-        wanted = each.path.split("/")
-        if (
-            each.method == method
-            and len(wanted) == len(parts)
-            and all(a == b or a.startswith("{") for a, b in zip(wanted, parts, strict=True))
-        ):
-            return each.path
-    raise AssertionError(f"no route {method} {path}")
+    fitting = [
+        each.path
+        for each in product.ENDPOINTS
+        if each.method == method and _fits(each.path.split("/"), parts)
+    ]
+    assert fitting, f"no route {method} {path}"
+    # A word stands before a parameter: `/drift-runs/latest` is no report's id.
+    return min(fitting, key=lambda each: each.count("{"))
+
+
+def _fits(wanted: list[str], parts: list[str]) -> bool:
+    return len(wanted) == len(parts) and all(
+        one == two or one.startswith("{") for one, two in zip(wanted, parts, strict=True)
+    )

@@ -9,26 +9,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib import compare, templates
-from chalicelib.model import (
-    Actual,
-    ActualPolicy,
-    ActualRole,
-    ActualStateMachine,
-    Change,
-    Desired,
-    ManagedPolicy,
-    Place,
-    Role,
-)
+from chalicelib import catalogue
+from chalicelib.flow import plan
+from chalicelib.flow.plan import Plan
+from chalicelib.model.actual import Actual, ActualPolicy, ActualRole, ActualStateMachine
+from chalicelib.model.change import ChangeDocument
+from chalicelib.model.desired import Desired, ManagedPolicy, Place, Role
+from chalicelib.model.environment import Declaration, Environment, OnExtras
+from chalicelib.resources.change import AnyChange
 
-DESIRED = templates.load().render(
-    "abc", Place("123456789012", "aws", "us-east-1"), {"team": "a"}, None
-)
-BOUNDARY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-LIMITED = templates.load().render(
-    "abc", Place("123456789012", "aws", "us-east-1"), {"team": "a"}, BOUNDARY
-)
+PLACE = Place("123456789012", "aws", "us-east-1")
+
+
+def declared(boundary: str | None) -> Desired:
+    return (
+        catalogue.load()
+        .profile("standard")
+        .render("abc", PLACE, tags={"team": "a"}, permissions_boundary=boundary, parameters={})
+    )
+
+
+DESIRED = declared(None)
+LIMITED = declared("arn:aws:iam::aws:policy/ReadOnlyAccess")
 OTHER = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}],
@@ -66,18 +68,29 @@ def as_made(desired: Desired) -> Actual:
     )
 
 
-def repaired(desired: Desired, actual: Actual, changes: Sequence[Change]) -> Actual:
-    """Carry out changes in memory, as IAM would."""
+def compared(desired: Desired, actual: Actual, on_extras: OnExtras = "remove") -> Plan:
+    environment = Environment(
+        name=desired.name,
+        account_id=PLACE.account_id,
+        partition=PLACE.partition,
+        region=PLACE.region,
+        declaration=Declaration(on_extras=on_extras),
+    )
+    return plan.compare(environment, desired, actual, lambda _: False)
+
+
+def repaired(desired: Desired, actual: Actual, changes: Sequence[AnyChange]) -> Actual:
+    """Carry out in memory, as IAM would, what the documents of changes say."""
     for change in changes:
-        actual = _REPAIRS[change.kind](desired, actual, change)
+        actual = _REPAIRS[change.kind](desired, actual, change.document())
     return actual
 
 
-Repair = Callable[[Desired, Actual, Change], Actual]
+Repair = Callable[[Desired, Actual, ChangeDocument], Actual]
 
 
-def _on_role(edit: Callable[[ActualRole, Change], dict[str, Any]]) -> Repair:
-    def repair(_: Desired, actual: Actual, change: Change) -> Actual:
+def _on_role(edit: Callable[[ActualRole, ChangeDocument], dict[str, Any]]) -> Repair:
+    def repair(_: Desired, actual: Actual, change: ChangeDocument) -> Actual:
         name = change.resource.rsplit("/", 1)[1].lower()
         role = actual.roles[name]
         return replace(actual, roles={**actual.roles, name: replace(role, **edit(role, change))})
@@ -85,8 +98,8 @@ def _on_role(edit: Callable[[ActualRole, Change], dict[str, Any]]) -> Repair:
     return repair
 
 
-def _on_policy(edit: Callable[[ActualPolicy, Change], dict[str, Any]]) -> Repair:
-    def repair(_: Desired, actual: Actual, change: Change) -> Actual:
+def _on_policy(edit: Callable[[ActualPolicy, ChangeDocument], dict[str, Any]]) -> Repair:
+    def repair(_: Desired, actual: Actual, change: ChangeDocument) -> Actual:
         policy = replace(
             actual.policies[change.resource], **edit(actual.policies[change.resource], change)
         )
@@ -95,7 +108,7 @@ def _on_policy(edit: Callable[[ActualPolicy, Change], dict[str, Any]]) -> Repair
     return repair
 
 
-def _create_role(desired: Desired, actual: Actual, change: Change) -> Actual:
+def _create_role(desired: Desired, actual: Actual, change: ChangeDocument) -> Actual:
     made = change.expected
     role = replace(
         role_as_made(desired.role(change.role)),
@@ -111,27 +124,16 @@ def _create_role(desired: Desired, actual: Actual, change: Change) -> Actual:
     return replace(actual, roles={**actual.roles, role.name.lower(): role})
 
 
-def _create_policy(_: Desired, actual: Actual, change: Change) -> Actual:
+def _create_policy(_: Desired, actual: Actual, change: ChangeDocument) -> Actual:
     made = change.expected
     policy = ActualPolicy(made["name"], change.resource, "ANPA", made["document"], made["tags"])
     return replace(actual, policies={**actual.policies, policy.arn: policy})
 
 
-def _machine(_: Desired, actual: Actual, change: Change) -> Actual:
+def _machine(_: Desired, actual: Actual, change: ChangeDocument) -> Actual:
     made = change.expected
     machine = ActualStateMachine(change.resource, "2027", made["role_arn"], made["definition"])
     return replace(actual, state_machine=machine)
-
-
-def _tag_policy(policy: ActualPolicy, change: Change) -> dict[str, Any]:
-    expected, before = change.expected, change.actual
-    added = {key: value for key, value in expected.items() if before.get(key) != value}
-    kept = {
-        key: value
-        for key, value in (policy.tags or {}).items()
-        if key in expected or key not in before
-    }
-    return {"tags": kept | added}
 
 
 def _without(items: Any, name: str) -> Any:
@@ -169,7 +171,16 @@ _REPAIRS: dict[str, Repair] = {
     ),
     "create_policy": _create_policy,
     "update_policy": _on_policy(lambda _, each: {"document": each.expected}),
-    "tag_policy": _on_policy(_tag_policy),
+    "tag_policy": _on_policy(
+        lambda policy, each: {"tags": {**(policy.tags or {}), **each.expected}}
+    ),
+    "untag_policy": _on_policy(
+        lambda policy, each: {
+            "tags": {
+                key: value for key, value in (policy.tags or {}).items() if key in each.expected
+            }
+        }
+    ),
     "create_state_machine": _machine,
     "update_state_machine": _machine,
 }
@@ -262,16 +273,17 @@ def test_any_drift_is_found_and_gone_once_repaired(desired: Desired, what: list[
     actual = untouched = as_made(desired)
     for each in what:
         actual = drifted(actual, each)
-    difference = compare.difference(desired, actual)
+    found = compared(desired, actual)
 
-    assert bool(difference.all) == (actual != untouched)
-    after = repaired(desired, actual, difference.to_apply("remove"))
-    assert compare.difference(desired, after).all == ()
-    kept = repaired(desired, actual, difference.to_apply("report"))
-    still = compare.difference(desired, kept)
-    assert still.changes == ()
-    assert {(each.kind, each.resource) for each in still.extras} == {
-        (each.kind, each.resource) for each in difference.extras
+    assert bool(found.differences) == (actual != untouched)
+    assert sorted(found.steps, key=repr) == sorted(found.differences, key=repr)
+    after = repaired(desired, actual, found.steps)
+    assert compared(desired, after).differences == ()
+    kept = compared(desired, actual, on_extras="report")
+    still = compared(desired, repaired(desired, actual, kept.steps), on_extras="report")
+    assert still.steps == ()
+    assert {(each.kind, each.resource) for each in still.differences} == {
+        (each.kind, each.resource) for each in found.differences if each.origin == "added"
     }
 
 
@@ -282,7 +294,7 @@ def test_changes_carry_whole_values_that_json_can_hold(what: list[Any]) -> None:
     for each in what:
         actual = drifted(actual, each)
 
-    for change in compare.difference(DESIRED, actual).all:
+    for change in compared(DESIRED, actual).documents:
         assert json.loads(json.dumps(change.expected)) == change.expected
         assert json.loads(json.dumps(change.actual)) == change.actual
         assert change.expected is not None or change.actual is not None
@@ -290,11 +302,11 @@ def test_changes_carry_whole_values_that_json_can_hold(what: list[Any]) -> None:
 
 
 def test_nothing_there_is_all_to_be_made() -> None:
-    difference = compare.difference(DESIRED, Actual())
+    found = compared(DESIRED, Actual())
 
-    assert difference.extras == ()
-    made = repaired(DESIRED, Actual(), difference.changes)
-    assert compare.difference(DESIRED, made).all == ()
+    assert {each.origin for each in found.differences} == {"lacking"}
+    made = repaired(DESIRED, Actual(), found.steps)
+    assert compared(DESIRED, made).differences == ()
     assert {role.name for role in made.roles.values()} == {role.name for role in DESIRED.roles}
 
 
@@ -313,4 +325,4 @@ def test_drifts_that_are_none(edit: dict[str, Any], is_drift: bool) -> None:
     name = DESIRED.roles[0].name.lower()
     edited = replace(actual, roles={**actual.roles, name: replace(actual.roles[name], **edit)})
 
-    assert bool(compare.difference(DESIRED, edited).all) is is_drift
+    assert bool(compared(DESIRED, edited).differences) is is_drift
