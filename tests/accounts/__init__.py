@@ -1,1 +1,1 @@
-"""Trivet over several accounts: the registry, environments in members, the fleet's state machine."""
+"""Trivet over several accounts: the registry, environments in members, the fleet."""

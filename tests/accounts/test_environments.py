@@ -1,6 +1,5 @@
 """Environments in a member account: all that is made is in that account alone."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,9 +44,9 @@ def edit(account_id: str) -> None:
 
 
 @pytest.fixture
-def made(world: World, member: str) -> Iterator[Any]:
+def made(world: World, member: str) -> Any:
     """An environment in the member."""
-    yield provision(world, member)
+    return provision(world, member)
 
 
 def test_everything_made_is_in_that_account_alone(world: World, made: Any) -> None:

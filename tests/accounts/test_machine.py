@@ -40,7 +40,7 @@ def invoked(parameters: dict[str, Any], region: str, state_credentials: Any) -> 
     context = LambdaContext("fleet_step", memory_size=1769, max_runtime_ms=900_000)
     try:
         answer = product.app.handler_map["fleet_step"](event, context)
-    except Exception as error:  # what Lambda does with whatever a function raises
+    except Exception as error:  # noqa: BLE001 - Lambda reports whatever a function raises
         failure = {"errorType": type(error).__name__, "errorMessage": str(error)}
         return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": failure}
     return {"StatusCode": 200, "Payload": json.loads(json.dumps(answer))}

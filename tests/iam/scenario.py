@@ -22,7 +22,7 @@ from tests.kit.faults import Meddler
 from tests.kit.http import Api, invoke
 from tests.kit.names import POLICIES
 from tests.kit.recorder import RecordedCall, Recorder, recording
-from tests.kit.wire import Wire
+from tests.kit.wire import Wire, refusing
 
 ADMINISTRATOR = "policy/AdministratorAccess"
 POLICY = {
@@ -210,6 +210,9 @@ class _World:
     def members(self) -> None:
         """A member account is registered; a run over more than one account asks for the fleet."""
         assert self.api.put("/accounts/210987654321", {}).status == 201
+        # A preview whose start nobody answered: runs after it look for its execution.
+        with self.wire.through(refusing("StartExecution", "InternalFailure", status=500)):
+            assert self.api.post("/drift-runs", {"apply": False}).status == 503
         assert self.api.post("/drift-runs").status == 200
         made = self.api.put("/accounts/210987654321/environments/far", {"wait": 0})
         assert made.status == 201, made

@@ -55,6 +55,7 @@ RUN_MACHINE = ("states:StartExecution", "states:UpdateStateMachine")
 DELETE_MACHINE = ("states:DeleteStateMachine",)
 READ_EXECUTION = ("states:DescribeExecution", "states:DescribeStateMachineForExecution")
 START_EXECUTION = ("states:StartExecution",)
+SEE_EXECUTION = ("states:DescribeExecution",)
 
 ASSUME_ROLE = ("sts:AssumeRole",)
 WRITE_LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")

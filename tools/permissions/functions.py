@@ -118,7 +118,7 @@ def _at_home(function: Function, stage: Stage) -> Iterator[Statement]:
         )
         yield allow(
             "SeeWhetherTheFleetsRunEnded",
-            actions.READ_EXECUTION,
+            actions.SEE_EXECUTION,
             [arn("states", f"execution:{stage.fleet}:*")],
         )
 
