@@ -10,13 +10,13 @@ READY := $(VENV)/.ready
 REQUIREMENTS := requirements-dev.lock
 
 # To override: make serve PORT=8001, make package STAGE=prod, make test ARGS="-k drift"
-PORT ?= 8000
+PORT ?=
 STAGE ?= dev
 ARGS ?=
 ALARM_TOPIC ?=
 LOG_DAYS ?=
 
-CODE := $(wildcard app.py chalicelib cli/trivet tools tests benchmarks)
+CODE := $(wildcard app.py chalicelib cli/trivet tools tests benchmarks examples)
 WORKERS := -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help
@@ -30,7 +30,11 @@ demo: $(READY) ## provision an environment on an embedded AWS and show what came
 
 .PHONY: serve
 serve: $(READY) ## serve the API on 127.0.0.1:8000 over an embedded AWS (PORT=8001 for another port)
-	@$(PY) -m tools.serve --port $(PORT)
+	@$(PY) -m tools.serve $(if $(PORT),--port $(PORT))
+
+.PHONY: console
+console: $(READY) ## look at a few environments in a browser, over an embedded AWS (PORT=8001)
+	@$(PY) -m tools.console $(if $(PORT),--port $(PORT))
 
 .PHONY: test
 test: $(READY) ## run all tests but the soak tests (ARGS="-k drift" for some)
@@ -45,11 +49,12 @@ bench: $(READY) ## run the benchmarks
 	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: lint
-lint: $(READY) ## check style, format and types
+lint: $(READY) ## check style, format, types and which room imports which
 	@$(PY) -m ruff check --quiet $(CODE)
 	@$(PY) -m ruff format --check --quiet $(CODE) || \
 		{ echo "make lint: the files above are not formatted; run make format" >&2; exit 1; }
 	@$(PY) -m mypy $(CODE)
+	@mkdir -p build && $(VENV)/bin/lint-imports --no-cache > build/imports.log 2>&1 || { cat build/imports.log >&2; exit 1; }
 
 .PHONY: format
 format: $(READY) ## format the code and mend what can be mended

@@ -96,9 +96,14 @@ class Installation:
         )
 
 
-def installed(current: Operation) -> Installation:
-    """Put together what an operation works with."""
+def installed(current: Operation, function_arn: str) -> Installation:
+    """Put together what an operation works with.
+
+    Args:
+        function_arn: the Lambda function that runs it; "" outside of Lambda.
+    """
     settings, home = settings_of.current(), aws_accounts.home()
+    home.runs_as(function_arn)
     table = Table(home, settings.table, current)
     return Installation(
         operation=current,

@@ -70,7 +70,7 @@ def current() -> Settings:
         tag_keys=_listed("TRIVET_TAG_KEYS", "*"),
         ignored_tag_keys=_listed("TRIVET_IGNORED_TAG_KEYS", ""),
         max_drift=float(os.environ.get("TRIVET_MAX_DRIFT") or 0.5),
-        concurrency=int(os.environ.get("TRIVET_CONCURRENCY") or 8),
+        concurrency=int(os.environ.get("TRIVET_CONCURRENCY") or 16),
         external_id=os.environ.get("TRIVET_EXTERNAL_ID") or None,
     )
 

@@ -1,4 +1,4 @@
-"""The README on operating Trivet: its policies, its requests and its commands are right."""
+"""The pages for callers and operators: their policies, requests and commands are right."""
 
 import json
 import os
@@ -22,12 +22,11 @@ from botocore.credentials import Credentials
 
 from tests.iam.authorization import AuthorizationRequest
 from tests.iam.simulator import simulate
-from tests.kit.product import telemetry
 from tools.child import REPOSITORY
 from tools.local_http import HOST
 
 DOCS = REPOSITORY / "docs"
-OPERATIONS = (REPOSITORY / "README.md").read_text()
+CALLERS = (DOCS / "callers.md").read_text()
 API = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod"
 KEY_ID, SECRET, TOKEN = "AKIAEXAMPLE", "a-secret", "a-session-token"
 VARIABLES = {
@@ -54,6 +53,7 @@ def blocks(text: str, language: str) -> list[str]:
                 "PUT/environments/datalake-consumer-dev",
                 "GET/environments/datalake-consumer-dev",
                 "GET/environments/datalake-consumer-dev/drift",
+                "GET/environments/datalake-consumer-dev/history",
                 "POST/environments/datalake-consumer-dev/smoke-test",
             ],
             [
@@ -62,7 +62,10 @@ def blocks(text: str, language: str) -> list[str]:
                 "GET/environments/other-dev",
                 "GET/environments",
                 "DELETE/environments/datalake-consumer-dev",
+                "DELETE/environments/datalake-consumer-dev/deletion-protection",
+                "POST/environments/datalake-consumer-dev/adopt",
                 "POST/environments/datalake-consumer-dev/reapply",
+                "PUT/accounts/210987654321/environments/datalake-consumer-dev",
                 "POST/drift-runs",
             ],
         ),
@@ -79,7 +82,7 @@ def blocks(text: str, language: str) -> list[str]:
     ],
 )
 def test_policies_for_callers(who: str, may: list[str], may_not: list[str]) -> None:
-    [text] = blocks(OPERATIONS, f"json execute-api {who}")
+    [text] = blocks(CALLERS, f"json execute-api {who}")
     policy = json.loads(text)
     caller = "arn:aws:iam::123456789012:role/caller"
 
@@ -151,7 +154,7 @@ def run(gateway: HTTPServer, *command: str) -> "subprocess.CompletedProcess[str]
 
 
 def test_python_signs_as_aws_asks(gateway: HTTPServer, tmp_path: Path) -> None:
-    [snippet] = blocks(OPERATIONS, "python")
+    [snippet] = blocks(CALLERS, "python")
     script = tmp_path / "request.py"
     script.write_text(snippet)
 
@@ -163,7 +166,7 @@ def test_python_signs_as_aws_asks(gateway: HTTPServer, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_curl_signs_as_aws_asks(gateway: HTTPServer) -> None:
-    [command] = [block for block in blocks(OPERATIONS, "sh") if "--aws-sigv4" in block]
+    [command] = [block for block in blocks(CALLERS, "sh") if "--aws-sigv4" in block]
 
     done = run(gateway, "sh", "-c", command)
 
@@ -174,7 +177,7 @@ def test_curl_signs_as_aws_asks(gateway: HTTPServer) -> None:
 # --- commands and names
 
 OF_THE_CLI_ALONE = {("cloudformation", "deploy"), ("cloudformation", "package")}
-GLOBAL_OPTIONS = {"output", "query"}
+GLOBAL_OPTIONS = {"output", "query", "region"}
 
 
 def aws_commands() -> Iterator[list[str]]:
@@ -197,14 +200,7 @@ def test_aws_commands_exist_with_their_options() -> None:
         shape: Any = model.operation_model(operations[name]).input_shape
         known = {botocore.xform_name(member, "-"): member for member in shape.members}
         given = {each[2:] for each in arguments if each.startswith("--")} - GLOBAL_OPTIONS
+        given = {each.removeprefix("no-") for each in given}
         assert given <= set(known), (service, name)
         required = {botocore.xform_name(member, "-") for member in shape.required_members}
         assert required <= given, (service, name)
-
-
-def test_metrics_that_alarms_are_for_exist() -> None:
-    section = OPERATIONS.partition("## Alarms")[2].partition("## Cost")[0]
-    named = set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) - {"Errors", "Invocations"}
-
-    assert len(named) > 3
-    assert named <= telemetry._COUNTS

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -9,16 +10,18 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from tools import check_package, serve
+from tools import breadth, check_package, serve
 from tools import demo_report as report
 from tools.child import REPOSITORY, ChildError
 from tools.embedded_aws import EmbeddedAws, embedded_aws, without_aws
+from tools.local_api import local_api
 from tools.local_http import HOST, NoAnswerError, free_port, is_free, send
 
 ACCOUNT_ROLE = "arn:aws:iam::123456789012:role/"
@@ -197,14 +200,83 @@ def test_serve_answers_and_ends_cleanly(
         lines = iter(serving.stdout.readline, "")
         assert any(f"Trivet listens on http://{HOST}:{port}" in line for line in lines)
         assert send("GET", f"http://{HOST}:{port}/health").body["status"] == "ok"
+        made = send("PUT", f"http://{HOST}:{port}/environments/told", {})
+        assert made.status == 201
         serving.send_signal(stop_signal)
         rest = "".join(lines)
         assert serving.wait(20) == 0
 
     assert rest.endswith("Stopped.\n")
-    assert "Traceback" not in rest
+    *requests, _, _ = rest.rpartition("curl")[2].splitlines()[2:]
+    assert [line.split()[1:] for line in requests] == [
+        ["GET", "/health", "200"],
+        ["PUT", "/environments/told", "201"],
+    ]
+    log = (REPOSITORY / "build" / f"serve-{port}.log").read_text()
+    assert "change applied" in log
+    assert "CloudWatchMetrics" in log
     assert processes_of(run) == []
     assert is_free(port)
+
+
+def test_the_drift_that_serve_tells_how_to_cause_is_seen_and_put_back(aws: EmbeddedAws) -> None:
+    with local_api(aws.environment) as (url, _):
+        printed = serve.EXAMPLES.format(url=url, aws=aws.endpoint, name=serve.NAME)
+        commands = re.findall(r"^  (curl (?:.*\\\n)*.*)$", printed, re.MULTILINE)
+        provisioned, caused, seen, put_back = [shell(each) for each in commands]
+    assert json.loads(provisioned)["status"] == "ready"
+    assert "DetachRolePolicyResponse" in caused
+    [change] = json.loads(seen)["changes"]
+    assert change["expected"] == "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+    assert json.loads(put_back)["changes"] == [change]
+
+
+def shell(command: str) -> str:
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.replace("\n", "")
+
+
+# --- make console
+
+
+def test_console_shows_environments_in_different_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = mark_processes(monkeypatch)
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "tools.console", "--port", str(port)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as serving:
+        assert serving.stdout is not None
+        lines = iter(serving.stdout.readline, "")
+        told = next(line for line in lines if "The API listens on" in line)
+        page = next(line.strip() for line in lines if f"http://{HOST}:{port}/?token=" in line)
+        api = re.search(r"http://[\d.:]+\d", told)
+        assert api is not None
+        listed = send("GET", f"{api.group()}/environments").body["environments"]
+        connection = HTTPConnection(HOST, port, timeout=20)
+        connection.request("GET", page.partition(str(port))[2])
+        opened = connection.getresponse()
+        connection.close()
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(20) == 0
+
+    assert (opened.status, opened.headers["Location"]) == (303, "/environments")
+
+    states = {
+        each["name"]: (each["profile"], each["status"], each["smoke_test"]["status"])
+        for each in listed
+    }
+    assert states == {
+        "analytics-test": ("standard", "drifted", "succeeded"),
+        "datalake-consumer-dev": ("standard", "ready", "succeeded"),
+        "mlops-prod": ("scoped", "ready", "succeeded"),
+        "reporting-lab": ("standard", "ready", "failed"),
+    }
+    assert processes_of(run) == []
 
 
 # --- make demo
@@ -232,6 +304,18 @@ def test_demo_shows_a_ready_environment_and_leaves_no_process(
     assert "may pass     workflow_execution to states.amazonaws.com" in done.stdout
     assert "may pass     notebook to sagemaker.amazonaws.com" in done.stdout
     assert "nothing was changed" in done.stdout
+    breadth = re.findall(
+        r"(\w+) +(standard|scoped) +(\d+) services, +([\d,]+) actions, +([\d,]+) of them on \*",
+        done.stdout,
+    )
+    assert [each[:2] for each in breadth] == [
+        (key, profile)
+        for key in ("notebook", "workflow_execution", "lambda_trigger")
+        for profile in ("standard", "scoped")
+    ]
+    for standard, scoped in zip(breadth[::2], breadth[1::2], strict=True):
+        if standard[0] != "workflow_execution":
+            assert int(scoped[4].replace(",", "")) < int(standard[4].replace(",", "")) / 10
     assert processes_of(run) == []
 
 
@@ -244,6 +328,23 @@ def change(kind: str, role: str, expected: Any = None, actual: Any = None) -> di
         "expected": expected,
         "actual": actual,
     }
+
+
+def test_breadth_counts_what_patterns_stand_for() -> None:
+    documents = [
+        {
+            "Statement": [
+                {"Effect": "Allow", "Action": "sns:Pub*", "Resource": "*"},
+                {"Effect": "Allow", "Action": ["sts:GetCallerIdentity"], "Resource": ["a", "*"]},
+                {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:::e-*"},
+                {"Effect": "Allow", "Action": "sqs:PurgeQueue", "NotResource": "arn:aws:sqs:::x"},
+                {"Effect": "Deny", "Action": "sns:*", "Resource": "*"},
+            ]
+        }
+    ]
+    assert breadth.line("scoped", "notebook", documents) == (
+        "notebook            scoped      3 services,     5 actions,     4 of them on *"
+    )
 
 
 def test_document_is_shown_with_counts_for_its_long_lists() -> None:

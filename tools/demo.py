@@ -2,7 +2,8 @@
 
 Starts the embedded AWS and the API, then talks to the API over HTTP like any caller: provisions
 `datalake-consumer-dev`, repeats the call, detaches a policy behind Trivet's back and has it put
-back. What is shown comes from the API's answers and from IAM; nothing is typed in.
+back, and sets the two profiles side by side in numbers. What is shown comes from the API's answers
+and from IAM; nothing is typed in.
 
 Exits with 0 when the environment is ready and its smoke test succeeded, else with 1.
 """
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from tools import breadth
 from tools import demo_report as report
 from tools.child import ChildError, end_of_log
 from tools.embedded_aws import embedded_aws
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 REQUEST = {"name": "datalake-consumer-dev", "tags": {"team": "datalake"}}
+SCOPED = "mlops-dev"
 SECONDS_FOR_SMOKE_TEST = 90
 POLICY_TO_DETACH = "AmazonS3FullAccess"
 
@@ -53,6 +56,7 @@ class Demo:
         self._show_wiring(environment)
         self._repeat()
         self._drift_and_repair(environment)
+        self._profiles(environment)
         totals = report.check_totals(environment["smoke_test"])
         print(
             f"\n{self._paint('Ready:', 'good')} {environment['name']} is provisioned and in sync; "
@@ -121,6 +125,17 @@ class Demo:
         if not drift["in_sync"]:
             raise DemoError("the environment still differs after it was reapplied")
 
+    def _profiles(self, environment: dict[str, Any]) -> None:
+        self._title("5. The same roles with least privilege: the profile scoped")
+        scoped = self._call("PUT", f"/environments/{SCOPED}", {"profile": "scoped"}, 201)
+        lines = [
+            breadth.line(shown["profile"], key, read_documents(self._iam, role["name"]).values())
+            for key in environment["roles"]
+            for shown in (environment, scoped)
+            for role in [shown["roles"][key]]
+        ]
+        self._block("What each role can do, by its policies as IAM holds them", lines)
+
     def _detach_a_policy(self, environment: dict[str, Any]) -> tuple[str, str]:
         for role in environment["roles"].values():
             attached = self._iam.list_attached_role_policies(RoleName=role["name"])
@@ -163,19 +178,13 @@ class Demo:
 def read_wiring(iam: "IAMClient", key: str, role_name: str) -> report.RoleWiring:
     """Read from IAM how a role is wired."""
     trust: Any = iam.get_role(RoleName=role_name)["Role"]["AssumeRolePolicyDocument"]
-    documents: dict[str, Any] = {}
-    managed_policies: list[str] = []
-    for name in iam.list_role_policies(RoleName=role_name)["PolicyNames"]:
-        policy = iam.get_role_policy(RoleName=role_name, PolicyName=name)
-        documents[f"{name} (inline)"] = policy["PolicyDocument"]
-    for attached in iam.list_attached_role_policies(RoleName=role_name)["AttachedPolicies"]:
-        arn, name = attached["PolicyArn"], attached["PolicyName"]
-        if ":iam::aws:" in arn:
-            managed_policies.append(name)
-            continue
-        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-        content = iam.get_policy_version(PolicyArn=arn, VersionId=version)
-        documents[name] = content["PolicyVersion"]["Document"]
+    documents = read_documents(iam, role_name)
+    attached = iam.list_attached_role_policies(RoleName=role_name)["AttachedPolicies"]
+    managed_policies = [
+        each["PolicyName"] for each in attached if ":iam::aws:" in each["PolicyArn"]
+    ]
+    for name in managed_policies:
+        documents.pop(name)
     return report.RoleWiring(
         key=key,
         name=role_name,
@@ -188,6 +197,20 @@ def read_wiring(iam: "IAMClient", key: str, role_name: str) -> report.RoleWiring
         managed_policies=tuple(managed_policies),
         own_policies=tuple(documents),
     )
+
+
+def read_documents(iam: "IAMClient", role_name: str) -> dict[str, Any]:
+    """Read from IAM the documents of all policies of a role, by the policies' names."""
+    documents: dict[str, Any] = {}
+    for name in iam.list_role_policies(RoleName=role_name)["PolicyNames"]:
+        policy = iam.get_role_policy(RoleName=role_name, PolicyName=name)
+        documents[f"{name} (inline)"] = policy["PolicyDocument"]
+    for attached in iam.list_attached_role_policies(RoleName=role_name)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        content = iam.get_policy_version(PolicyArn=arn, VersionId=version)
+        documents[attached["PolicyName"]] = content["PolicyVersion"]["Document"]
+    return documents
 
 
 def _document(answer: Answer, request: str, expected_status: int) -> dict[str, Any]:

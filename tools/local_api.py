@@ -1,6 +1,7 @@
 """The API as `chalice local` serves it, in a child process."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,11 @@ SECONDS_BETWEEN_LOOKS = 0.1
 
 @contextmanager
 def local_api(
-    environment: Mapping[str, str], port: int = 0, log: IO[str] | None = None
+    environment: Mapping[str, str],
+    port: int = 0,
+    log: IO[str] | None = None,
+    *,
+    show_requests: bool = False,
 ) -> Iterator[tuple[str, Popen[str]]]:
     """Serve the API for as long as the context lasts; yield its URL and its process.
 
@@ -25,6 +30,7 @@ def local_api(
         environment: the whole environment of the server, AWS settings included.
         port: the port to listen on at 127.0.0.1; 0 takes a free one.
         log: where the server's output goes; by default to this process's own.
+        show_requests: whether the line per request goes to this process's own output nevertheless.
 
     Raises:
         ChildError: when `GET /health` is not answered with 200 within 30 seconds.
@@ -37,7 +43,7 @@ def local_api(
         "tools.local_api:serve_chalice",
         *("local", "--no-autoreload", "--host", HOST, "--port", str(port)),
         environment=environment,
-        stdout=log,
+        stdout=None if show_requests else log,
         stderr=log,
     ) as process:
         _wait_until_healthy(url, process)
@@ -47,7 +53,17 @@ def local_api(
 def serve_chalice() -> None:
     """Run the `chalice` command with `sys.argv`; the entry point of the child."""
     from chalice.cli import main
-    from chalice.local import ThreadedHTTPServer
+    from chalice.local import ChaliceRequestHandler, ThreadedHTTPServer
+
+    # Standard output keeps the line per request alone; logs and metrics go beside it.
+    requests = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def tell(handler: ChaliceRequestHandler, code: object = "-", _size: object = "-") -> None:
+        told = f"{time.strftime('%H:%M:%S')}  {handler.command} {handler.path}  {code}"
+        print(told, file=requests)
+
+    setattr(ChaliceRequestHandler, "log_request", tell)  # noqa: B010  # mypy allows no assignment
 
     # Python's five would have the kernel reset some of many connections that come at once.
     ThreadedHTTPServer.request_queue_size = 128

@@ -1,69 +1,52 @@
-"""`make serve`: the API on this machine over the embedded AWS, until Ctrl-C."""
+"""`make serve`: the API on this machine over the embedded AWS, until Ctrl-C.
 
-import argparse
-import signal
+Prints one line per request; Trivet's logs and metrics go to a file that it names.
+"""
+
 import sys
-from types import FrameType
-from typing import NoReturn
+from typing import IO
 
-from tools.child import ChildError
 from tools.embedded_aws import embedded_aws
 from tools.local_api import local_api
-from tools.local_http import is_free
+from tools.until_stopped import port_of_command_line, run
 
-EXAMPLE = """\
+NAME = "datalake-consumer-dev"
+EXAMPLES = """\
+Provision an environment:
+
   curl -s -X POST {url}/environments \\
     -H 'Content-Type: application/json' \\
-    -d '{{"name": "datalake-consumer-dev", "tags": {{"team": "datalake"}}}}'"""
+    -d '{{"name": "{name}", "tags": {{"team": "datalake"}}}}' | python3 -m json.tool
 
+Cause drift by hand (any AWS SDK or CLI does; the embedded AWS takes any credentials):
 
-class _StopRequested(BaseException):
-    """SIGINT or SIGTERM came; derives from BaseException so that nothing else catches it."""
+  curl -s {aws} -d Action=DetachRolePolicy -d Version=2010-05-08 \\
+    -d RoleName={name}-SageMaker -d PolicyArn=arn:aws:iam::aws:policy/AmazonS3FullAccess \\
+    -H 'Authorization: AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/iam/aws4_request'
+
+See it, and put it back:
+
+  curl -s {url}/environments/{name}/drift | python3 -m json.tool
+  curl -s -X POST {url}/environments/{name}/reapply | python3 -m json.tool
+"""
 
 
 def serve(port: int) -> int:
     """Serve until SIGINT or SIGTERM; return the exit status."""
-    if not is_free(port):
-        print(
-            f"make serve: port {port} is in use; choose another with make serve PORT=<number>",
-            file=sys.stderr,
-        )
-        return 1
-    for stop_signal in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop_signal, _stop)
-    try:
-        with embedded_aws() as aws, local_api(aws.environment, port) as (url, process):
+
+    def serving(log: IO[str]) -> int:
+        with (
+            embedded_aws() as aws,
+            local_api(aws.environment, port, log, show_requests=True) as (url, process),
+        ):
             print(f"\nTrivet listens on {url}, over an embedded AWS at {aws.endpoint}.")
-            print("Everything is kept in memory and is gone when this ends (Ctrl-C). Try:\n")
-            print(EXAMPLE.format(url=url), end="\n\n", flush=True)
-            status = process.wait()
-    except _StopRequested:
-        print("\nStopped.")
-        return 0
-    except ChildError as error:
-        print(f"make serve: {error}", file=sys.stderr)
-        return 1
-    print(f"make serve: chalice local ended with exit status {status}", file=sys.stderr)
-    return 1
+            print("Everything is kept in memory and is gone when this ends (Ctrl-C).")
+            print(f"Logs and metrics: {log.name}\n")
+            print(EXAMPLES.format(url=url, aws=aws.endpoint, name=NAME), flush=True)
+            return process.wait()
 
-
-def _stop(_signal_number: int, _frame: FrameType | None) -> NoReturn:
-    for stop_signal in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop_signal, signal.SIG_IGN)
-    raise _StopRequested
-
-
-def _port(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port number (1 to 65535)")
-    return int(text)
-
-
-def _main() -> int:
-    parser = argparse.ArgumentParser(prog="make serve", description=__doc__)
-    parser.add_argument("--port", type=_port, default=8000)
-    return serve(parser.parse_args().port)
+    return run("serve", port, serving)
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(serve(port_of_command_line("serve", __doc__, 8000)))

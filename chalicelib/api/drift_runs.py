@@ -6,9 +6,8 @@ from chalice.app import Blueprint
 from chalicelib.api import schemas
 from chalicelib.api.endpoints import Answer, Call, endpoint
 from chalicelib.errors import NotFound
-from chalicelib.model.report import ReportPage
+from chalicelib.model.report import ReportPage, RunRequest
 from chalicelib.verbs import fleet_run
-from chalicelib.verbs.drift_run import Request, report_page
 
 blueprint = Blueprint(__name__)
 
@@ -28,7 +27,7 @@ _TAG = "drift runs"
 def post_drift_run(call: Call) -> Answer:
     """Check the fleet, and repair it unless told not to."""
     body = call.body
-    request = Request(
+    request = RunRequest(
         "request",
         apply=body.apply,
         confirm=body.confirm,
@@ -90,4 +89,4 @@ def get_drift_run(call: Call, run_id: str) -> Answer:
 
 
 def _page(call: Call, run_id: str) -> msgspec.Struct:
-    return report_page(call.installation, run_id, call.query.limit, call.query.cursor)
+    return fleet_run.report_page(call.installation, run_id, call.query.limit, call.query.cursor)

@@ -19,7 +19,7 @@ from chalicelib.api.schemas import Nothing
 from chalicelib.aws.clients import CALL_TIMEOUT, LAST_CALL_TIMEOUT
 from chalicelib.errors import TrivetError, Unreadable
 from chalicelib.installation import Installation, installed
-from chalicelib.triggers.invocation import seconds_left
+from chalicelib.triggers.invocation import function_arn, seconds_left
 from chalicelib.work import telemetry
 from chalicelib.work.operation import CLOCK, Operation, under_way
 
@@ -124,7 +124,8 @@ def _answer(
         try:
             fields, parameters = requests.validated(request, body, query, checked)
             requests.check_possible(path_parameters, checked)
-            return _response(view(Call(fields, parameters, installed(current)), **path_parameters))
+            installation = installed(current, function_arn(request.lambda_context))
+            return _response(view(Call(fields, parameters, installation), **path_parameters))
         except TrivetError as error:
             return _refused(error, current)
         except Exception:  # noqa: BLE001 - the last resort: an answer without internals

@@ -14,10 +14,11 @@ from chalicelib.api.glossary import FIELDS, PARAMETERS, TAGS, TIMES
 from chalicelib.api.problems import CONTENT_TYPE
 from chalicelib.api.requests import name_type
 from chalicelib.api.schemas import AccountId, Problem
-from chalicelib.model.change import Effect, Kind
+from chalicelib.model.change import Effect
 from chalicelib.model.environment import CheckStatus, OnExtras, SmokeTestStatus
 from chalicelib.model.history import Operation
 from chalicelib.model.report import Outcome, Trigger
+from chalicelib.resources import policy, role, state_machine
 from chalicelib.table.entry import ShownStatus
 
 _REF = "#/components/schemas/{name}"
@@ -34,7 +35,6 @@ _NAMES: Mapping[str, str] = {
 """Names that read well in a generated client, where ours are chosen to tell things apart here."""
 
 _ENUMS: Mapping[str, Any] = {
-    "ChangeKind": Kind,
     "CheckStatus": CheckStatus,
     "Effect": Effect,
     "EnvironmentStatus": ShownStatus,
@@ -82,6 +82,8 @@ def document() -> dict[str, Any]:
     _, found = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
     # The limit follows from the templates, and the types are written before those are read.
     found["Provision"]["properties"]["name"] = msgspec.json.schema(name_type())
+    # The kinds of change follow from the classes in `resources/`, which the model knows nothing of.
+    found["ChangeDocument"]["properties"]["kind"] = {"type": "string", "enum": sorted(_kinds())}
     found["Problem"]["properties"]["type"] = {"$ref": _REF.format(name="ProblemType")}
     schemas = {_NAMES.get(name, name): _named(schema) for name, schema in found.items()}
     for name, schema in schemas.items():
@@ -115,6 +117,12 @@ def document() -> dict[str, Any]:
         },
         "security": [{"sigv4": []}],
     }
+
+
+def _kinds() -> list[str]:
+    """Return every kind of change."""
+    changes = (*role.CHANGES, *policy.CHANGES, *state_machine.CHANGES)
+    return [each.kind for each in changes]
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
@@ -186,7 +194,8 @@ def _ref(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _enums() -> dict[str, list[str]]:
-    return {name: sorted(get_args(kind)) for name, kind in _ENUMS.items()}
+    enums = {name: sorted(get_args(kind)) for name, kind in _ENUMS.items()}
+    return {"ChangeKind": sorted(_kinds()), **enums}
 
 
 def _named(schema: Any) -> Any:

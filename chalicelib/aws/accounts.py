@@ -73,9 +73,20 @@ class Home:
     _asking: Lock = field(default_factory=Lock)
     _opening: Lock = field(default_factory=Lock)
 
+    def runs_as(self, function_arn: str) -> None:
+        """Take account, partition and region from the Lambda function that runs: it costs no call.
+
+        Args:
+            function_arn: as Lambda tells it; "" outside of Lambda, where STS is asked.
+        """
+        with self._asking:
+            if self._place is None and function_arn:
+                _, partition, _, region, account_id, _ = function_arn.split(":", 5)
+                self._place = Place(account_id, partition, region)
+
     @property
     def place(self) -> Place:
-        """Account id, partition and region; asks STS once.
+        """Account id, partition and region; asks STS once where Lambda did not tell.
 
         Raises:
             TrivetError: STS does not answer, or refuses the credentials.

@@ -64,6 +64,7 @@ CONCURRENT = frozenset(
         "ConflictException",
         "TransactionConflictException",
         "TransactionInProgressException",
+        "ReplicatedWriteConflictException",
     }
 )
 _REFUSED = frozenset(
@@ -80,6 +81,7 @@ _REFUSED = frozenset(
         "RequestExpired",
         "OptInRequired",
         "KmsAccessDeniedException",
+        "RegionDisabledException",
     }
 )
 _QUOTA = frozenset(
@@ -104,8 +106,40 @@ _REJECTED = frozenset(
         "InvalidName",
         "PolicyNotAttachable",
         "UnmodifiableEntity",
+        "IdempotentParameterMismatchException",
+        "InvalidEncryptionConfiguration",
+        "InvalidExecutionInput",
+        "InvalidLoggingConfiguration",
+        "InvalidTracingConfiguration",
+        "ItemCollectionSizeLimitExceededException",
+        "KmsInvalidStateException",
+        "MissingRequiredParameter",
+        "PackedPolicyTooLarge",
+        "StateMachineTypeNotSupported",
     }
 )
+FAILED = frozenset(
+    {"InternalException", "InternalServerError", "PolicyEvaluation", "ServiceFailure"}
+)
+"""AWS's own failures, which another try can get past."""
+
+_OF_THE_TABLE = frozenset(
+    {
+        "ConditionalCheckFailedException",
+        "ContinuousBackupsUnavailableException",
+        "ResourceInUseException",
+        "TransactionCanceledException",
+    }
+)
+"""What `table` expects of DynamoDB, and settles where it makes the call."""
+
+KNOWN = frozenset().union(
+    *(MISSING, EXISTS, THROTTLED, CONCURRENT, _REFUSED, _QUOTA, _STALE, _REJECTED, FAILED),
+    _OF_THE_TABLE,
+    {"StateMachineDeleting"},
+)
+"""Every code that is told apart by its name."""
+
 _ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 
 
@@ -192,7 +226,7 @@ def _translated_answer(error: ClientError, doing: str) -> TrivetError:
         return Stale(f"AWS's state changed while {doing} ({said}). Call again to go on.")
     if not_offered(error.operation_name, status, code):
         return NotOffered(f"This endpoint does not offer {error.operation_name} ({said}).")
-    if code in _REJECTED or 400 <= status < 500:
+    if code not in FAILED and (code in _REJECTED or 400 <= status < 500):
         return Rejected(
             f"AWS does not accept {doing} ({said}). Correct the template or the request; "
             "nothing more was done to this resource."

@@ -90,7 +90,8 @@ def _before_send(service: str, longest: float) -> Any:
         if current is None:
             return
         usual = LAST_CALL_TIMEOUT if operation.is_closing() else CALL_TIMEOUT
-        if current.time_left() <= max(0, longest - usual):
+        came = current.pace(service).begin(current.time_left())
+        if not came or current.time_left() <= max(0, longest - usual):
             raise answers.OutOfTime
         current.count(f"{service}:{event_name.rsplit('.', 1)[-1]}")
 

@@ -47,6 +47,7 @@ def before_retry(service: str) -> Any:
         **_: Any,
     ) -> float | None:
         name = event_name.rsplit(".", 1)[-1]
+        _ended(service, response)
         if response is None:
             if name in _ONCE or not isinstance(caught_exception, _BROKEN):
                 return None
@@ -62,13 +63,22 @@ def before_retry(service: str) -> Any:
     return decide
 
 
+def _ended(service: str, response: tuple[Any, dict[str, Any]] | None) -> None:
+    """Give up this thread's turn (`work.pace`), before any pause."""
+    current = operation.current()
+    if current is None:
+        return
+    code = "" if response is None else response[1].get("Error", {}).get("Code", "")
+    current.pace(service).end(code in answers.THROTTLED, current.clock.now())
+
+
 def _worth_another(name: str, status: int, error: ClientError) -> bool:
     code = answers.code_of(error)
     if answers.not_offered(name, status, code):
         return False
     if code in answers.THROTTLED or code in answers.CONCURRENT or _not_yet_visible(error):
         return True
-    return status >= 500 and name not in _ONCE
+    return (status >= 500 or code in answers.FAILED) and name not in _ONCE
 
 
 def _not_yet_visible(error: ClientError) -> bool:

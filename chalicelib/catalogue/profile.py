@@ -118,15 +118,8 @@ class Profile:
                 for role in self.templates
             ),
             policies=tuple(policy for own in policies.values() for policy in own),
-            state_machine=StateMachine(
-                role=self.state_machine.role,
-                name=names.named(self.state_machine.name, name),
-                arn=str(values["state_machine_arn"]),
-                role_arn=str(values[f"role_arn.{self.state_machine.role}"]),
-                definition=filled(self.definition.content, values, self.definition.file),
-                tags=_tags(tags, name, self.state_machine.role),
-            ),
-            expectations=tuple(self._expectations(values)),
+            state_machine=_state_machine(self, name, values, tags),
+            expectations=tuple(_expectations(self.expectations, values)),
         )
 
     def longest(self, name: str, parameters: Given | None = None) -> Desired:
@@ -180,27 +173,44 @@ class Profile:
             values[f"role_arn.{role.key}"] = f"{place.iam}:role/{role_name}"
         return values | parameters_of.values(self.parameters, name, given)
 
-    def _expectations(self, values: Values) -> Iterator[Expectation]:
-        """Return the expectations; one about a list speaks of its first element.
 
-        A `*` in that is read as `x`: a resource that one asks about has no wildcard. With no
-        element there is nothing to expect.
-        """
-        first = {
-            name: value if isinstance(value, str) else value[0].replace("*", "x")
-            for name, value in values.items()
-            if value
-        }
-        for file, each in self.expectations:
-            if all(values.get(name) != () for name in used(each.resource)):
-                yield Expectation(
-                    name=each.name,
-                    role=each.role,
-                    action=each.action,
-                    resource=filled(each.resource, first, file),
-                    context=filled(each.context, first, file),
-                    expect=each.expect,
-                )
+def _expectations(
+    templates: tuple[tuple[Path, ExpectationFile], ...], values: Values
+) -> Iterator[Expectation]:
+    """Return the expectations; one about a list speaks of its first element.
+
+    A `*` in that is read as `x`: a resource that one asks about has no wildcard. With no
+    element there is nothing to expect.
+    """
+    first = {
+        name: value if isinstance(value, str) else value[0].replace("*", "x")
+        for name, value in values.items()
+        if value
+    }
+    for file, each in templates:
+        if all(values.get(name) != () for name in used(each.resource)):
+            yield Expectation(
+                name=each.name,
+                role=each.role,
+                action=each.action,
+                resource=filled(each.resource, first, file),
+                context=filled(each.context, first, file),
+                expect=each.expect,
+            )
+
+
+def _state_machine(
+    profile: Profile, name: str, values: Values, tags: Mapping[str, str]
+) -> StateMachine:
+    template, definition = profile.state_machine, profile.definition
+    return StateMachine(
+        role=template.role,
+        name=names.named(template.name, name),
+        arn=str(values["state_machine_arn"]),
+        role_arn=str(values[f"role_arn.{template.role}"]),
+        definition=filled(definition.content, values, definition.file),
+        tags=_tags(tags, name, template.role),
+    )
 
 
 def _role(

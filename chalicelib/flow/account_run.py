@@ -7,17 +7,19 @@ found, and only if nobody held or changed it since: its record was read before I
 A run watches the time it has left. What it does not reach is where the next run starts.
 """
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from msgspec import structs
 
 from chalicelib.aws.accounts import Target
 from chalicelib.aws.answers import OutOfTime, withdrawn
-from chalicelib.errors import Busy, Conflict, TrivetError, Unreadable
+from chalicelib.errors import Busy, Conflict, TrivetError, Unavailable, Unreadable
 from chalicelib.flow import boundary, converge, proving
 from chalicelib.flow.look import in_bulk, with_policy_tags
 from chalicelib.flow.plan import Plan, compare
@@ -28,11 +30,23 @@ from chalicelib.model.desired import Desired
 from chalicelib.model.environment import Look, timestamp
 from chalicelib.model.report import AccountRow, Finding, Outcome
 from chalicelib.resources import policy, state_machine
+from chalicelib.table import looks
 from chalicelib.table.entry import Entry
-from chalicelib.work import telemetry, threads
+from chalicelib.work import telemetry
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _RESERVE = 5
 """Seconds that must be left for an environment to be begun."""
+
+_PATIENCE = 3
+"""Seconds for which the repair of roles and policies waits for state machines to be read."""
+
+_GLANCE = 0.05
+"""Seconds between two looks at the clock."""
+
+_MACHINE_UNREAD = "The state machine could not be read in time: the next run looks at it."
 
 
 class _Verdict(Enum):
@@ -109,17 +123,16 @@ def look_at(
         for row in rows
         if isinstance(row, Unreadable) and (names is None or row.name in names)
     ]
-    outdated = threads.start(boundary.out_of_date, installation, target)
     wanted = [(each, installation.rendered(each.environment)) for each in entries]
     pairs = [(entry.environment, desired) for entry, desired in wanted]
-    actual = in_bulk(target, pairs) if pairs else {}
+    bulk = in_bulk(target, pairs, boundary.generated(installation, target.place))
     return AccountLook(
         target,
         started_at,
-        [Case(entry, desired, actual[desired.name]) for entry, desired in wanted],
+        [Case(entry, desired, bulk.environments[desired.name]) for entry, desired in wanted],
         whole=names is None,
         unreadable=unreadable,
-        boundary_error=outdated.result(),
+        boundary_error=boundary.out_of_date(bulk.boundary) if bulk.boundary else None,
     )
 
 
@@ -154,17 +167,7 @@ def check(
         record: remember what was seen; a preview writes nothing but its report.
     """
     run = _AccountRun(installation, seen.target, repair, record, record and not seen.whole)
-    machines = [
-        threads.start(state_machine.read, seen.target, case.desired.state_machine.arn)
-        for case in seen.cases
-    ]
-    workers = installation.settings.concurrency
-    with ThreadPoolExecutor(workers, thread_name_prefix="repair") as pool:
-        checks = [
-            pool.submit(copy_context().run, run.verdict, case, machine)
-            for case, machine in zip(seen.cases, machines, strict=True)
-        ]
-    verdicts = {case.name: each.result() for case, each in zip(seen.cases, checks, strict=True)}
+    verdicts = run.verdicts(seen.cases)
     findings = [each for each in verdicts.values() if isinstance(each, Finding)]
     findings = sorted([*findings, *seen.unreadable], key=lambda finding: finding.name)
     if not repair:
@@ -172,10 +175,17 @@ def check(
     not_reached = [name for name, each in verdicts.items() if each is _Verdict.NOT_REACHED]
     in_sync = sum(each is _Verdict.IN_SYNC for each in verdicts.values())
     if record and seen.whole:
-        unseen = [*not_reached, *(each.name for each in findings)]
-        account_id = seen.target.place.account_id
-        installation.environments.record_run_look(account_id, seen.started_at, unseen)
+        _record_run_look(installation, seen, [*not_reached, *(each.name for each in findings)])
     return AccountResult(_row(seen, findings, in_sync, len(not_reached)), findings, not_reached)
+
+
+def _record_run_look(installation: Installation, seen: AccountLook, unseen: Sequence[str]) -> None:
+    account_id = seen.target.place.account_id
+    try:
+        looks.record(installation.table, account_id, seen.started_at, unseen)
+    except TrivetError as error:
+        # What was done has to be reported: the next run records it.
+        telemetry.LOGGER.warning("looks not recorded", extra={"reason": str(error)})
 
 
 def _row(
@@ -207,16 +217,56 @@ class _AccountRun:
     record_each: bool
     """Also what was in sync before, since no word on the whole account will say it."""
 
-    def verdict(
-        self, case: Case, machine: "Future[ActualStateMachine | None]"
+    def verdicts(self, cases: Sequence[Case]) -> dict[str, Finding | _Verdict]:
+        """Check environments side by side, those first whose roles or policies differ.
+
+        State machines, which no bulk listing shows, are read beside that by threads of their own.
+        """
+        workers = self.installation.settings.concurrency
+        urgent = {case.name: self.repair and self._differs(case) for case in cases}
+        ordered = sorted(cases, key=lambda case: not urgent[case.name])
+        until = self.installation.operation.clock.now() + _PATIENCE
+        with (
+            ThreadPoolExecutor(workers, thread_name_prefix="machine") as reading,
+            ThreadPoolExecutor(workers, thread_name_prefix="repair") as pool,
+        ):
+            machines = {each.name: _submitted(reading, self._machine, each) for each in ordered}
+            checks = {
+                case.name: _submitted(
+                    pool,
+                    self._verdict,
+                    case,
+                    machines[case.name],
+                    until if urgent[case.name] else None,
+                )
+                for case in ordered
+            }
+        return {case.name: checks[case.name].result() for case in cases}
+
+    def _machine(self, case: Case) -> ActualStateMachine | None:
+        return state_machine.read(self.target, case.desired.state_machine.arn)
+
+    def _differs(self, case: Case) -> bool:
+        return bool(_plan(self.installation, case, _as_declared(case)).steps)
+
+    def _verdict(
+        self, case: Case, machine: "Future[ActualStateMachine | None]", until: float | None
     ) -> Finding | _Verdict:
-        """Check one environment."""
+        """Check one environment.
+
+        Args:
+            until: when to repair its roles and policies, even if the state machine is not read by
+                then. `None`: there is nothing else to repair.
+        """
         current = self.installation.operation
         try:
-            found = machine.result(timeout=current.time_left())
+            note, found = self._awaited(case, machine, until)
             if current.time_left() < _RESERVE:
                 return _Verdict.NOT_REACHED
-            return self._checked(case, found)
+            checked = self._checked(case, found)
+            if note and isinstance(checked, Finding):
+                checked = structs.replace(checked, error=checked.error or note)
+            return checked
         except TimeoutError:
             return _Verdict.NOT_REACHED
         except TrivetError as error:
@@ -228,6 +278,39 @@ class _AccountRun:
             telemetry.count("UnexpectedErrors")
             reason = f"Unexpected error; the log of operation {current.id} has it."
             return self._finding(case, "failed", (), reason)
+
+    def _awaited(
+        self, case: Case, machine: "Future[ActualStateMachine | None]", until: float | None
+    ) -> tuple[str | None, ActualStateMachine | None]:
+        """Return the state machine, taken as declared where the rest is not to wait for it.
+
+        Returns:
+            What to say where it was not read, and the state machine.
+
+        Raises:
+            TimeoutError: it was not read in time.
+            TrivetError: AWS refuses or fails, asked again after all the others.
+        """
+        try:
+            return None, self._read_by(machine, until)
+        except (TimeoutError, Unavailable):
+            if until is None and machine.done():
+                return None, self._machine(case)
+            if until is None:
+                raise
+        return _MACHINE_UNREAD, _as_declared(case)
+
+    def _read_by(
+        self, machine: "Future[ActualStateMachine | None]", until: float | None
+    ) -> ActualStateMachine | None:
+        current = self.installation.operation
+        while not machine.done():
+            left = current.time_left() - _RESERVE
+            left = left if until is None else min(left, until - current.clock.now())
+            if left <= 0:
+                raise TimeoutError
+            wait([machine], min(left, _GLANCE))
+        return machine.result()
 
     def _checked(self, case: Case, machine: ActualStateMachine | None) -> Finding | _Verdict:
         """Compare one environment, and repair it where that is asked for.
@@ -329,6 +412,12 @@ class _AccountRun:
         reason = {"environment": case.name, "reason": str(error)}
         telemetry.LOGGER.error("check failed", extra=reason)
         return self._finding(case, "failed", found, str(error))
+
+
+def _submitted(
+    pool: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> "Future[T]":
+    return pool.submit(copy_context().run, partial(function, *args, **kwargs))
 
 
 def _naming_withdrawn_policies(target: Target, findings: Sequence[Finding]) -> list[Finding]:

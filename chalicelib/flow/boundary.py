@@ -10,7 +10,8 @@ from chalicelib.errors import FieldError, Invalid
 from chalicelib.flow.plan import Plan
 from chalicelib.installation import Installation, packaged_boundary
 from chalicelib.model import documents
-from chalicelib.model.desired import Desired
+from chalicelib.model.actual import ActualPolicy
+from chalicelib.model.desired import Desired, Place
 from chalicelib.resources import policy
 from chalicelib.settings import DEFAULT_BOUNDARY
 
@@ -47,8 +48,8 @@ def ensure(target: Target, desired: Desired) -> None:
     Raises:
         Invalid: there is no such policy.
     """
-    if _is_missing(target, desired):
-        _make(target)
+    if is_missing(target, desired):
+        make(target)
 
 
 def check_planned(target: Target, plan: Plan) -> None:
@@ -58,10 +59,15 @@ def check_planned(target: Target, plan: Plan) -> None:
         Invalid: there is no such policy.
     """
     if any(each.kind in _NEEDED_BY for each in plan.steps):
-        _is_missing(target, plan.desired)
+        is_missing(target, plan.desired)
 
 
-def _is_missing(target: Target, desired: Desired) -> bool:
+def is_missing(target: Target, desired: Desired) -> bool:
+    """Tell whether the boundary of an environment's roles is Trivet's own, and has to be made.
+
+    Raises:
+        Invalid: it is another's, and there is no such policy.
+    """
     boundary = desired.roles[0].permissions_boundary
     if boundary is None or policy.head(target, boundary) is not None:
         return False
@@ -70,7 +76,8 @@ def _is_missing(target: Target, desired: Desired) -> bool:
     return True
 
 
-def _make(target: Target) -> None:
+def make(target: Target) -> None:
+    """Make Trivet's own boundary; find it made already, if another call was first."""
     try:
         target.iam.create_policy(
             PolicyName=DEFAULT_BOUNDARY,
@@ -85,20 +92,22 @@ def _make(target: Target) -> None:
             raise translated(error, doing) from error
 
 
-def out_of_date(installation: Installation, target: Target) -> str | None:
-    """Tell whether the account's boundary is another than the generated one.
+def generated(installation: Installation, place: Place) -> str | None:
+    """Return the ARN of the generated boundary where it is demanded in this account."""
+    arn = f"{place.iam}:policy/{DEFAULT_BOUNDARY}"
+    return arn if installation.demanded_boundary(place) == arn else None
+
+
+def out_of_date(there: ActualPolicy) -> str | None:
+    """Tell whether an account's boundary is another than the generated one.
 
     Returns:
-        What to say of it, or `None` where it is current, missing, or another is demanded.
+        What to say of it, or `None` where it is current.
     """
-    arn = f"{target.place.iam}:policy/{DEFAULT_BOUNDARY}"
-    if installation.demanded_boundary(target.place) != arn:
-        return None
-    there = policy.read(target, arn)
-    if there is None or documents.same_policy(json.loads(packaged_boundary()), there.document):
+    if documents.same_policy(json.loads(packaged_boundary()), there.document):
         return None
     return (
-        f"The permissions boundary {arn} differs from the generated one: deploy again "
+        f"The permissions boundary {there.arn} differs from the generated one: deploy again "
         "(make deploy), or update it from policies/permissions-boundary.json."
     )
 

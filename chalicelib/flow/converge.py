@@ -62,7 +62,7 @@ def converge(
     environments, name = installation.environments, entry.environment.name
     account_id = entry.environment.account_id
     for _ in range(ROUNDS):
-        environments.check_free(entry)
+        entry.check_free(installation.operation.clock.now())
         recorded = entry.environment
         plan = look(installation, target, wanted(recorded))
         with _forgetting_if_unmade(installation, entry, plan):

@@ -1,7 +1,8 @@
 """AWS looked at: one environment resource by resource, or a whole account in bulk."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -34,14 +35,17 @@ def look(installation: Installation, target: Target, environment: Environment) -
     return compare(environment, desired, actual, installation.settings.ignores_tag)
 
 
-def anything(target: Target, desired: Desired) -> bool:
-    """Tell whether anything exists under the environment's names, with one call for each."""
-    probes: list[Callable[[], Any]] = [
-        *(lambda name=each.name: role.head(target, name) for each in desired.roles),
-        *(lambda arn=each.arn: policy.head(target, arn) for each in desired.policies),
-        lambda: state_machine.read(target, desired.state_machine.arn),
+def probes(target: Target, desired: Desired) -> list[Future[Any]]:
+    """Begin to look whether anything exists under the environment's names, a call for each.
+
+    Returns:
+        What each call finds: `None` where there is nothing.
+    """
+    return [
+        *(threads.start(role.head, target, each.name) for each in desired.roles),
+        *(threads.start(policy.head, target, each.arn) for each in desired.policies),
+        threads.start(state_machine.read, target, desired.state_machine.arn),
     ]
-    return any(threads.side_by_side(lambda probe: probe() is not None, probes))
 
 
 def read(target: Target, desired: Desired, unique_ids: Mapping[str, str]) -> Actual:
@@ -81,18 +85,33 @@ def _own(
     }
 
 
-def in_bulk(target: Target, wanted: Sequence[tuple[Environment, Desired]]) -> dict[str, Actual]:
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """What an account's bulk listings show."""
+
+    environments: Mapping[str, Actual]
+    """By name."""
+    boundary: ActualPolicy | None = None
+
+
+def in_bulk(
+    target: Target,
+    wanted: Sequence[tuple[Environment, Desired]],
+    boundary: str | None = None,
+) -> Bulk:
     """Read the roles and policies of many environments with the account's bulk listings.
 
     What is not theirs is dropped page by page. The tags of policies, which no bulk listing shows,
     are `None`; state machines, which are in none, are left out. So are policies that are declared
     no more: a run may not delete them, a caller's next declaration or reapply does.
 
-    Returns:
-        For each environment's name what IAM holds of it.
+    Args:
+        boundary: the ARN of the permissions boundary, to be read with them.
     """
+    if not wanted:
+        return Bulk({})
     roles_of = {each.name.lower(): one.name for _, one in wanted for each in one.roles}
-    policies_of = {each.arn: one.name for _, one in wanted for each in one.policies}
+    arns = {each.arn for _, one in wanted for each in one.policies} | {boundary}
     settings = threads.start(_role_settings, target, roles_of)
     policies: list[ActualPolicy] = []
     details: list[tuple[str, Any]] = []
@@ -104,23 +123,18 @@ def in_bulk(target: Target, wanted: Sequence[tuple[Environment, Desired]]) -> di
             for each in page["RoleDetailList"]
             if (name := each["RoleName"].lower()) in roles_of
         ]
-        policies += [
-            policy.of_listing(each) for each in page["Policies"] if each["Arn"] in policies_of
-        ]
-    return _sorted_out(
-        wanted,
-        [_bulk_role(each, settings.result().get(name)) for name, each in details],
-        _with_ids(target, policies),
-    )
+        policies += [policy.of_listing(each) for each in page["Policies"] if each["Arn"] in arns]
+    roles = {name: _bulk_role(each, settings.result().get(name)) for name, each in details}
+    by_arn = {each.arn: each for each in _with_ids(target, policies)}
+    held = None if boundary is None else by_arn.get(boundary)
+    return Bulk(_sorted_out(wanted, roles, by_arn), held)
 
 
 def _sorted_out(
     wanted: Sequence[tuple[Environment, Desired]],
-    roles: Sequence[ActualRole],
-    policies: Sequence[ActualPolicy],
+    by_role: Mapping[str, ActualRole],
+    by_arn: Mapping[str, ActualPolicy],
 ) -> dict[str, Actual]:
-    by_role = {each.name.lower(): each for each in roles}
-    by_arn = {each.arn: each for each in policies}
     found: dict[str, Actual] = {}
     for _, desired in wanted:
         names = [each.name.lower() for each in desired.roles]

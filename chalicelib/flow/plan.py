@@ -90,9 +90,9 @@ class Plan:
         name = self.desired.name
         listed = "; ".join(f"{each.resource}: {each.reason}" for each in refused)
         advice = (
-            f"POST /environments/{name}/adopt takes them over; or remove them."
+            f"POST /environments/{name}/adopt takes them over; or remove them, and call again."
             if all(each.adoptable for each in refused)
-            else "Remove or rename them, or choose another name."
+            else "Remove or rename them, or choose another name, and call again."
         )
         done = "was changed only in part" if changed else "was not changed"
         raise Conflict(

@@ -8,27 +8,6 @@ Effect = Literal["widened", "narrowed", "altered", "none"]
 """What a difference found makes of what a role may do or who may assume it, against the
 declaration; `altered` where it is both, or cannot be told."""
 
-Kind = Literal[
-    "create_role",
-    "update_trust_policy",
-    "update_role",
-    "tag_role",
-    "untag_role",
-    "put_permissions_boundary",
-    "delete_permissions_boundary",
-    "attach_managed_policy",
-    "detach_managed_policy",
-    "put_inline_policy",
-    "delete_inline_policy",
-    "create_policy",
-    "update_policy",
-    "delete_policy",
-    "tag_policy",
-    "untag_policy",
-    "create_state_machine",
-    "update_state_machine",
-]
-
 
 class Explanation(msgspec.Struct, frozen=True):
     """A difference in words: one line that names what differs, and what that means."""
@@ -44,7 +23,8 @@ class ChangeDocument(msgspec.Struct, frozen=True):
     repair removed can be put back by hand.
     """
 
-    kind: Kind
+    kind: str
+    """That of a class in `resources/`; the OpenAPI document lists them."""
     role: str
     resource: str
     summary: str

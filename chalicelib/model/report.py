@@ -10,6 +10,29 @@ Outcome = Literal["repaired", "drifted", "failed", "paused"]
 Trigger = Literal["schedule", "request"]
 
 
+class RunRequest(msgspec.Struct, frozen=True):
+    """What a run is to do."""
+
+    trigger: Trigger
+    apply: bool = True
+    confirm: str | None = None
+    """The id of a report whose findings may be repaired, however many they are."""
+    environments: tuple[str, ...] | None = None
+    accounts: tuple[str, ...] | None = None
+
+
+class FleetRun(msgspec.Struct, frozen=True):
+    """What the steps of a run know of each other: ids alone travel through the state machine."""
+
+    request: RunRequest
+    accounts: list[str]
+    first: str | None = None
+    """`account/name` of the environment to start with."""
+    decided: bool = False
+    """Whether the brake was asked; until then nothing is repaired."""
+    stopped: str | None = None
+
+
 class Finding(msgspec.Struct, frozen=True):
     """An environment that was not in sync, and what became of it."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Literal, TypeVar
 
 from chalicelib.aws.accounts import Target
-from chalicelib.model.change import ChangeDocument, Explanation, Kind
+from chalicelib.model.change import ChangeDocument, Explanation
 from chalicelib.model.desired import ENVIRONMENT_TAG
 from chalicelib.work import operation
 
@@ -35,7 +35,8 @@ DONE = Outcome()
 class Change(ABC, Generic[Expected_co, Found_co]):
     """One difference between what is declared and what AWS holds."""
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[str]
+    """Such as `update_trust_policy`: what callers and programs know it by."""
     actions: ClassVar[tuple[str, ...]]
     """The IAM actions that putting it right needs."""
     events: ClassVar[tuple[str, ...]] = ()

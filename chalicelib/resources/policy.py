@@ -144,7 +144,6 @@ class CreatePolicy(Change[Mapping[str, Any], None]):
         return Explanation(f"policy {self.name} is missing", "narrowed")
 
 
-@dataclass(frozen=True, slots=True)
 class UpdatePolicy(Change[Document, Document]):
     """A policy's document differs: a new default version puts it right."""
 
@@ -185,7 +184,6 @@ class UpdatePolicy(Change[Document, Document]):
         return explain.policy(self.expected, self.actual)
 
 
-@dataclass(frozen=True, slots=True)
 class TagPolicy(Change[Mapping[str, str], Mapping[str, str]]):
     """Tags of a policy are missing or have other values."""
 
@@ -252,7 +250,6 @@ class UntagPolicy(Change[Mapping[str, str], Mapping[str, str]]):
         return explain.tags(self.expected, self.actual, self.keys)
 
 
-@dataclass(frozen=True, slots=True)
 class DeletePolicy(Change[None, Mapping[str, Any]]):
     """A policy that Trivet made is named by the declaration no more."""
 

@@ -212,7 +212,6 @@ class CreateRole(Change[Mapping[str, Any], None]):
         return Explanation(f"role {self.name} is missing", "narrowed")
 
 
-@dataclass(frozen=True, slots=True)
 class TagRole(Change[Mapping[str, str], Mapping[str, str]]):
     """Tags of a role are missing or have other values."""
 
@@ -269,7 +268,6 @@ class UntagRole(Change[Mapping[str, str], Mapping[str, str]]):
         return explain.tags(self.expected, self.actual, self.keys)
 
 
-@dataclass(frozen=True, slots=True)
 class PutPermissionsBoundary(Change[str, str | None]):
     """A role has another boundary than the declared one, or none."""
 
@@ -306,7 +304,6 @@ class PutPermissionsBoundary(Change[str, str | None]):
         return explain.boundary(self.expected, self.actual)
 
 
-@dataclass(frozen=True, slots=True)
 class DeletePermissionsBoundary(Change[None, str]):
     """A role has a boundary, and none is declared."""
 
@@ -333,7 +330,6 @@ class DeletePermissionsBoundary(Change[None, str]):
         return explain.boundary(None, self.actual)
 
 
-@dataclass(frozen=True, slots=True)
 class UpdateTrustPolicy(Change[Document, Document]):
     """Others may assume a role than is declared."""
 
@@ -361,7 +357,6 @@ class UpdateTrustPolicy(Change[Document, Document]):
         return explain.trust(self.expected, self.actual)
 
 
-@dataclass(frozen=True, slots=True)
 class UpdateRole(Change[Mapping[str, Any], Mapping[str, Any]]):
     """A role's description or session length differs."""
 
@@ -398,7 +393,6 @@ def _settings(description: str, max_session_duration: int) -> dict[str, Any]:
     return {"description": description.strip(), "max_session_duration": max_session_duration}
 
 
-@dataclass(frozen=True, slots=True)
 class PutInlinePolicy(Change[Mapping[str, Any], Mapping[str, Any] | None]):
     """A role's inline policy is missing or differs."""
 
@@ -438,7 +432,6 @@ class PutInlinePolicy(Change[Mapping[str, Any], Mapping[str, Any] | None]):
         return explain.inline(self.expected["name"], self.expected["document"], there)
 
 
-@dataclass(frozen=True, slots=True)
 class DeleteInlinePolicy(Change[None, Mapping[str, Any]]):
     """A role has an inline policy that is not declared."""
 
@@ -471,7 +464,6 @@ class DeleteInlinePolicy(Change[None, Mapping[str, Any]]):
         return explain.inline(self.actual["name"], None, self.actual["document"])
 
 
-@dataclass(frozen=True, slots=True)
 class AttachManagedPolicy(Change[str, None]):
     """A managed policy is not attached."""
 
@@ -503,7 +495,6 @@ class AttachManagedPolicy(Change[str, None]):
         return explain.attachment(self.expected, None)
 
 
-@dataclass(frozen=True, slots=True)
 class DetachManagedPolicy(Change[None, str]):
     """A managed policy is attached that is not declared."""
 

@@ -104,7 +104,6 @@ class CreateStateMachine(Change[Mapping[str, Any], None]):
         return explain.state_machine(self.expected, None)
 
 
-@dataclass(frozen=True, slots=True)
 class UpdateStateMachine(Change[Mapping[str, Any], Mapping[str, Any]]):
     """The state machine has another definition or role."""
 

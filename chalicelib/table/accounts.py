@@ -14,7 +14,8 @@ from chalicelib.table.rows import (
     unpacked,
     unreadable,
 )
-from chalicelib.table.table import Condition, Item, Table
+from chalicelib.table.sending import Item
+from chalicelib.table.table import Condition, Table
 
 _PK = "account"
 

@@ -10,7 +10,7 @@ from chalicelib.model.history import HistoryEntry
 from chalicelib.table.lease import Lease
 from chalicelib.table.looks import RunLook
 from chalicelib.table.rows import key, packed, unpacked, unreadable
-from chalicelib.table.table import Item
+from chalicelib.table.sending import Item
 
 ShownStatus = Literal["ready", "incomplete", "drifted"]
 
@@ -49,6 +49,15 @@ class Entry:
     def is_held(self, now: float) -> bool:
         """Tell whether an operation still holds it."""
         return self.lease is not None and self.lease.until > now
+
+    def check_free(self, now: float) -> None:
+        """Raise unless it can be held.
+
+        Raises:
+            Busy: another call holds it.
+        """
+        if self.lease is not None and self.is_held(now):
+            raise self.lease.busy(f"Environment {self.environment.name}", now)
 
     @property
     def facets(self) -> frozenset[str]:

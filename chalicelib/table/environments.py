@@ -4,7 +4,7 @@ Nothing changes a record but a `Hold`, and the one other thing that is told of i
 compared with AWS (`look`), which stands beside the document and makes no new version of it.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from msgspec import structs
@@ -21,7 +21,8 @@ from chalicelib.table.listing import Filters
 from chalicelib.table.looks import RunLook
 from chalicelib.table.records import Records, unchanged
 from chalicelib.table.rows import cursor_of, key, read_cursor
-from chalicelib.table.table import Item, Table
+from chalicelib.table.sending import Item
+from chalicelib.table.table import Table
 
 _FREE = "(attribute_not_exists(lease) OR lease_until <= :now)"
 
@@ -58,16 +59,12 @@ class Environments:
     def neighbours(self, account_id: str, name: str) -> list[tuple[str, str]]:
         """Return name and profile of the environments that a prefix does not tell from this one.
 
-        The name of one of the two is that of the other, a hyphen, and more. Two reads.
+        The name of one of the two is that of the other, a hyphen, and more. Two reads at once.
         """
-        pk, parts = self._records.pk(account_id), name.split("-")
-        shorter = ["-".join(parts[:at]) for at in range(1, len(parts))]
-        rows = [*listing.longer(self._records, account_id, name)]
-        if shorter:
-            doing = f"looking for environments beside {name}"
-            rows += self._table.get_all(doing, [key(pk, each) for each in shorter]).values()
-        found = [_profile_of(row, account_id) for row in rows]
-        return [each for each in found if each is not None]
+        rows = listing.neighbours(self._records, account_id, name)
+        read = [self._readable(row, account_id, RunLook()) for row in rows]
+        found = [entry.environment for entry in read if entry is not None]
+        return [(each.name, each.declaration.profile) for each in found]
 
     def create(self, environment: Environment, operation_name: Operation) -> Hold | Entry:
         """Record a new environment and hold it.
@@ -75,16 +72,16 @@ class Environments:
         Returns:
             The hold; or the environment of that name that exists already.
         """
-        under_way = self._under_way(1, operation_name, (), None)
+        under_way = _under_way(self._table, 1, operation_name)
         entry, found = self._records.put(
             f"recording environment {environment.name}",
             Entry(environment, 1, Lease.taken(self._table), under_way=under_way),
             {"ConditionExpression": "attribute_not_exists(pk)"},
         )
-        if found is None or self._is_ours(found, entry):
+        if found is None or self._records.is_ours(found, entry):
             return Hold(self._records, entry, under_way, is_new=True)
         account_id = environment.account_id
-        return entry_of(found, account_id, self.looked(account_id))
+        return entry_of(found, account_id, looks.read(self._table, account_id))
 
     def hold(
         self,
@@ -105,7 +102,7 @@ class Environments:
         Returns:
             `None` if it was changed since, or somebody holds it: it is to be read again.
         """
-        under_way = self._under_way(entry.version + 1, operation_name, planned, cause)
+        under_way = _under_way(self._table, entry.version + 1, operation_name, planned, cause)
         for _ in range(_ROUNDS):
             held, found = self._records.put(
                 f"holding environment {environment.name}",
@@ -119,7 +116,7 @@ class Environments:
                 unchanged(entry, _FREE, self._table.now()),
                 [_died(entry.under_way)] if entry.under_way else [],
             )
-            if found is None or self._is_ours(found, held):
+            if found is None or self._records.is_ours(found, held):
                 return Hold(self._records, held, under_way)
             again = entry_of(found, environment.account_id, entry.run_look) if found else None
             if again is None or again.version != entry.version or again.is_held(self._table.now()):
@@ -145,14 +142,14 @@ class Environments:
         after = None if cursor is None else read_cursor(cursor, str)
         wanted = filters.facets if filters else frozenset()
         rows, last = listing.page(self._records, account_id, wanted, limit, after)
-        run_look = self.looked(account_id)
+        run_look = looks.read(self._table, account_id)
         read = [self._readable(row, account_id, run_look) for row in rows]
         found = [entry for entry in read if entry is not None and wanted <= entry.facets]
         return found, None if last is None else cursor_of(last)
 
     def all(self, account_id: str) -> Iterator[Entry | Unreadable]:
         """Return all environments of an account by name, and the error of each unreadable row."""
-        run_look = self.looked(account_id)
+        run_look = looks.read(self._table, account_id)
         for row in listing.every(self._records, account_id):
             try:
                 yield entry_of(row, account_id, run_look)
@@ -169,54 +166,14 @@ class Environments:
         Args:
             entry: as read before AWS was.
         """
-        for _ in range(_ROUNDS):
-            doing = f"recording the look at environment {entry.environment.name}"
-            found = self._records.put_look(doing, entry, look)
-            if not found:
-                return
-            again = entry_of(found, entry.environment.account_id, entry.run_look)
-            seen = again.own_look.at or ""
-            if again.version != entry.version or again.lease or seen >= (look.at or ""):
-                return
-            entry = again
-
-    def index(self, entry: Entry) -> None:
-        """Write the index rows of a record of 1.0, which has none."""
-        if entry.indexed is None:
-            self.look(entry, entry.own_look)
-
-    def looked(self, account_id: str) -> RunLook:
-        """Return what whole fleet runs recorded of an account."""
-        return looks.read(self._table, account_id)
-
-    def record_run_look(self, account_id: str, at: str, not_reached: Collection[str]) -> None:
-        """Record that a run found everything else in sync, with one write for all of them.
-
-        That confirms each environment whose own look said so already. The run records a `look` of
-        its own for every other one, before this.
-
-        Args:
-            at: when the run began to read AWS, RFC 3339.
-            not_reached: names of environments that it did not get to.
-        """
-        looks.record(self._table, account_id, at, not_reached)
-
-    def check_free(self, entry: Entry) -> None:
-        """Raise unless an environment can be held.
-
-        Raises:
-            Busy: another call holds it.
-        """
-        now = self._table.now()
-        if entry.lease is not None and entry.is_held(now):
-            raise entry.lease.busy(f"Environment {entry.environment.name}", now)
+        self._records.look(entry, look)
 
     def contended(self, account_id: str, name: str) -> Busy:
         """Return the error of a call that came too late: the environment is another's by now."""
         entry = self.get(account_id, name)
         try:
             if entry is not None:
-                self.check_free(entry)
+                entry.check_free(self._table.now())
         except Busy as error:
             return error
         return Busy(f"Other calls work on environment {name}. Call again.", retry_after=1)
@@ -228,40 +185,25 @@ class Environments:
             self._table.unreadable.append(error)
             return None
 
-    def _is_ours(self, found: Item, entry: Entry) -> bool:
-        """Tell whether the row that stood against a write is what it wrote itself before."""
-        return (found.get("lease"), found.get("version")) == (
-            {"S": self._table.operation.id},
-            {"N": str(entry.version)},
-        )
 
-    def _under_way(
-        self,
-        version: int,
-        operation_name: Operation,
-        planned: Sequence[ChangeDocument],
-        cause: Cause | None,
-    ) -> HistoryEntry:
-        operation = self._table.operation
-        return HistoryEntry(
-            # Of entries of one moment, the later version sorts behind.
-            id=f"{version:08}-{operation.id[:12]}",
-            at=timestamp(self._table.now()),
-            operation=operation_name,
-            by=operation.caller,
-            changes=list(planned),
-            cause=cause,
-        )
+def _under_way(
+    table: Table,
+    version: int,
+    operation_name: Operation,
+    planned: Sequence[ChangeDocument] = (),
+    cause: Cause | None = None,
+) -> HistoryEntry:
+    """Return what is to be told of this operation if it does not come to tell it itself."""
+    return HistoryEntry(
+        # Of entries of one moment, the later version sorts behind.
+        id=f"{version:08}-{table.operation.id[:12]}",
+        at=timestamp(table.now()),
+        operation=operation_name,
+        by=table.operation.caller,
+        changes=list(planned),
+        cause=cause,
+    )
 
 
 def _died(under_way: HistoryEntry) -> HistoryEntry:
     return structs.replace(under_way, outcome="failed", error=_DIED)
-
-
-def _profile_of(row: Item, account_id: str) -> tuple[str, str] | None:
-    """Return name and profile of a record, `None` where it cannot be read."""
-    try:
-        environment = entry_of(row, account_id, RunLook()).environment
-    except Unreadable:
-        return None
-    return environment.name, environment.declaration.profile

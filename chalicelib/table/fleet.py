@@ -1,11 +1,15 @@
 """The lease on the fleet: one drift run goes over it at a time, from where the last one ended."""
 
+from dataclasses import replace
+
 from chalicelib.table.lease import ATTRIBUTES, Lease
 from chalicelib.table.rows import key
 from chalicelib.table.table import Table
 from chalicelib.work.operation import closing
 
 _KEY = key("lock", "drift-run")
+_ASK_AGAIN = 900
+"""Seconds after which it is worth asking again: the state machine may have ended long before."""
 
 
 class Fleet:
@@ -14,8 +18,13 @@ class Fleet:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def hold(self) -> str | None:
+    def hold(self, run: str | None = None, seconds: float = 0) -> str | None:
         """Hold the fleet for a drift run.
+
+        Args:
+            run: the id of a run that goes on beyond this operation, for whose steps the fleet is
+                held; for this operation alone unless given.
+            seconds: how long such a run takes at most.
 
         Returns:
             Where this run starts, as the last one said in `release`; `None` for the beginning.
@@ -25,7 +34,10 @@ class Fleet:
         """
         # Read first: between holding and the run, nothing is left that could fail.
         answer = self._table.get("reading the fleet's lease", _KEY) or {}
-        lease, now = Lease.taken(self._table).attributes, self._table.now()
+        taken, now = Lease.taken(self._table), self._table.now()
+        if run is not None:
+            taken = replace(taken, id=run, until=now + seconds)
+        lease = taken.attributes
         # What the lease before this one told, and this one does not, goes.
         gone = [name for name in ATTRIBUTES if name not in lease]
         found = self._table.write(
@@ -46,16 +58,21 @@ class Fleet:
         )
         holder = Lease.read(found) if found else None
         if holder is not None:
-            raise holder.busy("The fleet", now)
+            busy = holder.busy("The fleet", now)
+            busy.retry_after = min(busy.retry_after, _ASK_AGAIN)
+            raise busy
         start = answer.get("next_start")
         return None if start is None else str(start["S"])
 
-    def release(self, next_start: str | None) -> None:
+    def release(self, next_start: str | None, run: str | None = None) -> None:
         """Let go of the fleet, and record where the next run starts.
+
+        Args:
+            run: the run that it is held for, if not for this operation.
 
         Where another run took over after the lease ran out, its word stands.
         """
-        values = {":lease": {"S": self._table.operation.id}}
+        values = {":lease": {"S": run or self._table.operation.id}}
         update = f"REMOVE {', '.join(ATTRIBUTES)}"
         if next_start is None:
             update += ", next_start"

@@ -17,7 +17,8 @@ from chalicelib.table.rows import (
     unpacked,
     unreadable,
 )
-from chalicelib.table.table import Item, Table
+from chalicelib.table.sending import Item
+from chalicelib.table.table import Table
 
 
 class History:

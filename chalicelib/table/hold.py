@@ -31,7 +31,8 @@ from chalicelib.model.history import HistoryEntry
 from chalicelib.table.entry import Entry
 from chalicelib.table.lease import Lease
 from chalicelib.table.records import Records
-from chalicelib.table.table import Condition, Item
+from chalicelib.table.sending import Item
+from chalicelib.table.table import Condition
 from chalicelib.work.operation import closing
 
 

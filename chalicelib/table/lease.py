@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from chalicelib.errors import Busy
 from chalicelib.model.environment import timestamp
-from chalicelib.table.table import Item, Table
+from chalicelib.table.sending import Item
+from chalicelib.table.table import Table
 
 ATTRIBUTES = ("lease", "lease_until", "lease_by", "lease_request", "lease_since")
 

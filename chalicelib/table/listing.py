@@ -12,7 +12,8 @@ from typing import Any
 from chalicelib.table.entry import ShownStatus, in_sync_facet, tag_facet
 from chalicelib.table.records import Records, index_pk
 from chalicelib.table.rows import key
-from chalicelib.table.table import Item
+from chalicelib.table.sending import Item
+from chalicelib.work import threads
 
 _DOING = "listing environments"
 
@@ -66,14 +67,18 @@ def every(records: Records, account_id: str) -> Iterator[Item]:
     return _rows(records, records.pk(account_id), None, 1_000)
 
 
-def longer(records: Records, account_id: str, name: str) -> Iterator[Item]:
-    """Return the rows of the records whose names begin with this one's and a hyphen."""
-    return records.table.query(
+def neighbours(records: Records, account_id: str, name: str) -> Iterator[Item]:
+    """Return the rows of the records whose names begin with this one's, or it with theirs."""
+    pk, parts = records.pk(account_id), name.split("-")
+    keys = [key(pk, "-".join(parts[:at])) for at in range(1, len(parts))]
+    shorter = threads.start(records.table.get_all, _DOING, keys)
+    yield from records.table.query(
         _DOING,
-        records.pk(account_id),
+        pk,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :from)",
         ExpressionAttributeValues={":from": {"S": f"{name}-"}},
     )
+    yield from shorter.result().values()
 
 
 def _names(

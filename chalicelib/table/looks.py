@@ -10,7 +10,8 @@ import msgspec
 
 from chalicelib.errors import Unreadable
 from chalicelib.table.rows import key, packed, unpacked
-from chalicelib.table.table import Item, Table
+from chalicelib.table.sending import Item
+from chalicelib.table.table import Table
 
 PK = "looked"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.answers import MISSING, code_of
+from chalicelib.work import threads
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,8 +30,7 @@ def make(client: "DynamoDBClient", name: str) -> None:
     """
     with _MAKING:
         protected = _made(client, name)
-    _ensure_recovery(client, name)
-    _ensure_expiry(client, name)
+    threads.side_by_side(lambda ensure: ensure(client, name), (_ensure_recovery, _ensure_expiry))
     if not protected:
         client.update_table(TableName=name, DeletionProtectionEnabled=True)
 

@@ -11,10 +11,14 @@ from dataclasses import replace
 
 from chalicelib.model.environment import Look
 from chalicelib.model.history import HistoryEntry
-from chalicelib.table.entry import Entry, item_of
+from chalicelib.table.entry import Entry, entry_of, item_of
 from chalicelib.table.history import item_of_entry
 from chalicelib.table.rows import environment_pk, key
-from chalicelib.table.table import MOST_WRITES, Condition, Item, Table, Write
+from chalicelib.table.sending import Item, Write
+from chalicelib.table.table import MOST_WRITES, Condition, Table
+
+_ROUNDS = 3
+"""How often others may record a look at a record while one is being written."""
 
 
 def index_pk(account_id: str, facet: str) -> str:
@@ -61,6 +65,30 @@ class Records:
         gone = self._deleted(entry, entry.indexed or ())
         others = [*self._history(entry, history), *gone]
         return self.table.write(doing, {"Delete": {"Key": self.key(entry), **condition}}, others)
+
+    def is_ours(self, found: Item, entry: Entry) -> bool:
+        """Tell whether the row that stood against a write is what it wrote itself before."""
+        return (found.get("lease"), found.get("version")) == (
+            {"S": self.table.operation.id},
+            {"N": str(entry.version)},
+        )
+
+    def look(self, entry: Entry, look: Look) -> None:
+        """Record a comparison with AWS beside a record, unless that was changed or held since.
+
+        Args:
+            entry: as read before AWS was.
+        """
+        for _ in range(_ROUNDS):
+            doing = f"recording the look at environment {entry.environment.name}"
+            found = self.put_look(doing, entry, look)
+            if not found:
+                return
+            again = entry_of(found, entry.environment.account_id, entry.run_look)
+            seen = again.own_look.at or ""
+            if again.version != entry.version or again.lease or seen >= (look.at or ""):
+                return
+            entry = again
 
     def put_look(self, doing: str, entry: Entry, look: Look) -> Item | None:
         """Write the look and the index of a record that nobody holds, and nothing else of it.

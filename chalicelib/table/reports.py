@@ -6,7 +6,7 @@ to so far is the sum of those rows. The 100 newest reports are kept, previews co
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from heapq import merge
 from itertools import islice
@@ -16,7 +16,7 @@ from msgspec.structs import asdict, replace
 
 from chalicelib.errors import Unreadable
 from chalicelib.model.environment import timestamp
-from chalicelib.model.report import AccountRow, Finding, Report, ReportPage
+from chalicelib.model.report import AccountRow, Finding, FleetRun, Report, ReportPage
 from chalicelib.table.rows import (
     LAST,
     MOST_BYTES,
@@ -27,12 +27,14 @@ from chalicelib.table.rows import (
     unpacked,
     unreadable,
 )
-from chalicelib.table.table import Item, Table
+from chalicelib.table.sending import Item
+from chalicelib.table.table import Table
 
 KEPT = 100
 """Reports of each kind."""
 
 _RUN, _PREVIEW = "drift-run", "drift-preview"
+_FLEET_RUN = "fleet"
 _PART_BYTES = 350_000
 _PART_FINDINGS = 50
 _COUNTS = ("checked", "in_sync", "drifted", "repaired", "failed")
@@ -43,6 +45,12 @@ class AccountPart(msgspec.Struct, frozen=True):
 
     row: AccountRow
     aws_calls: dict[str, int] = {}
+    not_reached: list[str] = []
+    """As the report names them."""
+    would_change: int = 0
+    """How many environments a repair would change: what the brake counts."""
+    to_repair: bool = False
+    """Whether a repair of the account has anything to do."""
 
 
 def new_id(now: float, operation_id: str) -> str:
@@ -80,19 +88,19 @@ class Reports:
     def add_account(
         self,
         run: str,
-        row: AccountRow,
+        part: AccountPart,
         findings: Sequence[Finding],
-        aws_calls: Mapping[str, int],
     ) -> None:
         """Record what a run came to in one account; the same account again takes its place.
 
         Args:
             run: the report's id.
         """
-        doing = f"recording drift run {run} of account {row.account_id}"
-        pk, first = _rows_pk(run), f"finding#{row.account_id}#"
+        account_id = part.row.account_id
+        doing = f"recording drift run {run} of account {account_id}"
+        pk, first = _rows_pk(run), f"finding#{account_id}#"
         parts = {
-            f"{first}{number:05}": packed(part) for number, part in enumerate(_parts(findings))
+            f"{first}{number:05}": packed(some) for number, some in enumerate(_parts(findings))
         }
         there = self._table.query(
             doing,
@@ -103,11 +111,28 @@ class Reports:
         )
         # A process that died may have left more of them than there are now.
         left = [{"Delete": {"Key": each}} for each in there if each["sk"]["S"] not in parts]
-        puts = [{"Put": {"Item": {**key(pk, sk), "part": part}}} for sk, part in parts.items()]
+        puts = [{"Put": {"Item": {**key(pk, sk), "part": some}}} for sk, some in parts.items()]
         self._table.write_all(doing, [*left, *puts])
-        account = packed(AccountPart(row, dict(aws_calls)))
-        item = {**key(pk, f"account#{row.account_id}"), "account": account}
+        item = {**key(pk, f"account#{account_id}"), "account": packed(part)}
         self._table.write(doing, {"Put": {"Item": item}})
+
+    def put_fleet_run(self, run: str, fleet_run: FleetRun) -> None:
+        """Record what the steps of a run have to know of each other."""
+        item = {**key(_rows_pk(run), _FLEET_RUN), "fleet": packed(fleet_run)}
+        self._table.write(f"recording drift run {run}", {"Put": {"Item": item}})
+
+    def fleet_run(self, run: str) -> FleetRun | None:
+        """Return what the steps of a run know of each other; `None` where it has no steps.
+
+        Raises:
+            Unreadable: its row does not say what it should.
+        """
+        row = self._table.get(f"reading drift run {run}", key(_rows_pk(run), _FLEET_RUN))
+        return unpacked(row, "fleet", FleetRun) if row else None
+
+    def parts(self, run: str) -> Sequence[AccountPart]:
+        """Return what a run came to so far, account by account."""
+        return tuple(self._accounts(run))
 
     def progress(self, run: str) -> Report | None:
         """Return what a run came to so far, or `None` where there is no such run.
@@ -118,13 +143,19 @@ class Reports:
         found = self._find(run)
         if found is None or found[1].status == "finished":
             return found and found[1]
-        parts = list(self._accounts(run))
+        parts = self.parts(run)
         rows = [part.row for part in parts]
         calls: Counter[str] = Counter(found[1].aws_calls)
         for part in parts:
             calls.update(part.aws_calls)
         sums = {name: sum(getattr(row, name) for row in rows) for name in _COUNTS}
-        return replace(found[1], **sums, accounts=rows, aws_calls=dict(calls))
+        return replace(
+            found[1],
+            **sums,
+            not_reached=[name for part in parts for name in part.not_reached],
+            accounts=rows,
+            aws_calls=dict(calls),
+        )
 
     def conclude(self, report: Report) -> None:
         """Record what a run came to in the end, and drop the oldest reports.
@@ -153,8 +184,11 @@ class Reports:
 
     def forget(self, report: Report, preview: bool) -> None:
         """Forget a run that was recorded and not begun."""
-        at = key(_PREVIEW if preview else _RUN, report.id)
-        self._table.write(f"forgetting drift run {report.id}", {"Delete": {"Key": at}})
+        head = key(_PREVIEW if preview else _RUN, report.id)
+        rows = [head, key(_rows_pk(report.id), _FLEET_RUN)]
+        self._table.write_all(
+            f"forgetting drift run {report.id}", [{"Delete": {"Key": row}} for row in rows]
+        )
 
     def page(self, run: str, limit: int, cursor: str | None = None) -> ReportPage | None:
         """Return a report with up to `limit` of its findings, or `None` where there is none.

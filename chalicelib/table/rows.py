@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chalicelib.errors import FieldError, Invalid, Unreadable
-from chalicelib.table.table import Item
+from chalicelib.table.sending import Item
 
 T = TypeVar("T")
 

@@ -4,9 +4,10 @@
     look      of one account: what differs, into the report
     decide    the brake; returns {"accounts": [id, ...]}, those in which something is to be repaired
     repair    of one account: put back, into the report
-    conclude  the sums, and what is told
+    conclude  the sums; the fleet is let go
 
-Ids alone travel between the steps: everything else is in the table.
+Ids alone travel between the steps: everything else is in the table, what the run was asked to do
+included. Each step can be repeated: what it writes takes the place of what it wrote before.
 """
 
 from typing import Any
@@ -15,105 +16,106 @@ from msgspec.structs import replace
 
 from chalicelib.errors import NotFound, TrivetError, Unavailable
 from chalicelib.flow import account_run
+from chalicelib.flow.proving import needs_smoke_test
 from chalicelib.flow.tell import tell, tell_stopped
 from chalicelib.installation import Installation
-from chalicelib.model.environment import timestamp
-from chalicelib.model.report import Report
+from chalicelib.model.report import Finding, FleetRun
+from chalicelib.table.reports import AccountPart
 from chalicelib.triggers.invocation import invocation
-from chalicelib.verbs import drift_run
-from chalicelib.verbs.drift_run import Request
-from chalicelib.work import telemetry
+from chalicelib.verbs import drift_run, fleet_run
+from chalicelib.work import operation
 
 
 def fleet_step(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do one step of a run.
 
     Args:
-        event: `step` and `run`; of the steps of one account its `account_id`; and what the run was
-            asked to do: `trigger`, `apply`, `confirm`, `environments`, `accounts`.
+        event: `step` and `run`; of the steps of one account its `account_id`.
 
     Raises:
         Unavailable: AWS throttles or fails; the state machine tries the step again.
+        NotFound: there is no such run, or not by steps.
     """
     with invocation(context, str(event["run"])) as installation:
-        return _STEPS[event["step"]](installation, _request(event), event)
+        return _STEPS[event["step"]](installation, event)
 
 
-def _request(event: dict[str, Any]) -> Request:
-    names, accounts = event.get("environments"), event.get("accounts")
-    return Request(
-        event.get("trigger", "schedule"),
-        apply=bool(event.get("apply", True)),
-        confirm=event.get("confirm"),
-        environments=None if names is None else tuple(names),
-        accounts=None if accounts is None else tuple(accounts),
-    )
+def _begin(installation: Installation, event: dict[str, Any]) -> dict[str, Any]:
+    return {"accounts": _known(installation, event).accounts}
 
 
-def _begin(installation: Installation, request: Request, _: dict[str, Any]) -> dict[str, Any]:
-    return {"accounts": drift_run.accounts_of(installation, request)}
+def _look(installation: Installation, event: dict[str, Any]) -> dict[str, Any]:
+    return _account(installation, event, repair=False)
 
 
-def _look(installation: Installation, request: Request, event: dict[str, Any]) -> dict[str, Any]:
-    return _account(installation, request, event, repair=False)
+def _repair(installation: Installation, event: dict[str, Any]) -> dict[str, Any]:
+    return _account(installation, event, repair=True)
 
 
-def _repair(installation: Installation, request: Request, event: dict[str, Any]) -> dict[str, Any]:
-    return _account(installation, request, event, repair=True)
+def _account(installation: Installation, event: dict[str, Any], repair: bool) -> dict[str, Any]:
+    """Look at one account, or repair it; record what that came to.
 
-
-def _account(
-    installation: Installation, request: Request, event: dict[str, Any], repair: bool
-) -> dict[str, Any]:
+    Raises:
+        Unavailable: AWS throttles or fails. It is recorded too, since no try may work.
+    """
     account_id, run = str(event["account_id"]), str(event["run"])
+    known = _known(installation, event)
     try:
-        seen = drift_run.look_at(installation, account_id, request)
+        seen = drift_run.look_at(installation, account_id, known.request, known.first)
         # What is in sync is recorded by the look already: most accounts are never repaired.
-        result = account_run.check(installation, seen, repair, record=request.apply)
-    except Unavailable:
-        raise
+        result = account_run.check(installation, seen, repair, record=known.request.apply)
     except TrivetError as error:
-        result = account_run.AccountResult(drift_run.unreachable(account_id, error))
-    calls = dict(installation.operation.calls)
-    installation.reports.add_account(run, result.row, result.findings, calls)
+        if repair and isinstance(error, Unavailable):
+            # What the look found stands until a try works.
+            raise
+        row = drift_run.unreachable(account_id, error)
+        _record(installation, run, AccountPart(row), [])
+        if isinstance(error, Unavailable):
+            raise
+        return {"account_id": account_id}
+    part = AccountPart(result.row, not_reached=drift_run.as_reported(installation, result))
+    if not repair:
+        would_change = account_run.would_change(installation, seen)
+        unfinished = any(needs_smoke_test(case.entry.environment) for case in seen.cases)
+        to_repair = bool(result.row.drifted or unfinished)
+        part = replace(part, would_change=would_change, to_repair=to_repair)
+    _record(installation, run, part, result.findings)
     if repair:
         tell(installation.home, result.findings)
     return {"account_id": account_id}
 
 
-def _decide(installation: Installation, request: Request, event: dict[str, Any]) -> dict[str, Any]:
-    report = _report(installation, event)
-    counts = [(row.drifted, row.checked) for row in report.accounts]
-    stopped = drift_run.brake(installation, request, counts)
+def _record(
+    installation: Installation, run: str, part: AccountPart, findings: list[Finding]
+) -> None:
+    calls = dict(installation.operation.calls)
+    with operation.closing():
+        installation.reports.add_account(run, replace(part, aws_calls=calls), findings)
+
+
+def _decide(installation: Installation, event: dict[str, Any]) -> dict[str, Any]:
+    run, known = str(event["run"]), _known(installation, event)
+    parts = installation.reports.parts(run)
+    counts = [(part.would_change, part.row.checked) for part in parts]
+    stopped = drift_run.brake(installation, known.request, counts)
+    installation.reports.put_fleet_run(run, replace(known, decided=True, stopped=stopped))
     if stopped is not None:
-        tell_stopped(installation.home, report.id, stopped)
-        return {"accounts": [], "stopped": stopped}
-    to_repair = [row.account_id for row in report.accounts if row.drifted]
-    return {"accounts": to_repair if request.apply else [], "stopped": None}
+        tell_stopped(installation.home, run, stopped)
+    if stopped is not None or not known.request.apply:
+        return {"accounts": []}
+    return {"accounts": [part.row.account_id for part in parts if part.to_repair]}
 
 
-def _conclude(
-    installation: Installation, request: Request, event: dict[str, Any]
-) -> dict[str, Any]:
-    report, stopped = _report(installation, event), event.get("stopped")
-    now = installation.operation.clock.now()
-    finished = replace(
-        report,
-        status="finished",
-        applied=request.apply and stopped is None,
-        stopped=stopped,
-        finished_at=timestamp(now),
-    )
-    installation.reports.conclude(finished)
-    telemetry.count("RunDuration", now - drift_run.seconds_of(report.started_at))
-    return {"run": report.id}
+def _conclude(installation: Installation, event: dict[str, Any]) -> dict[str, Any]:
+    fleet_run.conclude(installation, str(event["run"]))
+    return {"run": event["run"]}
 
 
-def _report(installation: Installation, event: dict[str, Any]) -> Report:
-    report = installation.reports.progress(str(event["run"]))
-    if report is None:
+def _known(installation: Installation, event: dict[str, Any]) -> FleetRun:
+    found = installation.reports.fleet_run(str(event["run"]))
+    if found is None:
         raise NotFound(f"There is no drift run {event['run']}.")
-    return report
+    return found
 
 
 _STEPS = {

@@ -26,9 +26,14 @@ def invocation(context: Any, event_id: str | None) -> Iterator[Installation]:
     )
     with under_way(current):
         try:
-            yield installed(current)
+            yield installed(current, function_arn(context))
         finally:
             telemetry.flush()
+
+
+def function_arn(lambda_context: Any) -> str:
+    """Return the ARN of the function that Lambda invoked, "" outside of Lambda."""
+    return str(lambda_context.invoked_function_arn)
 
 
 def seconds_left(lambda_context: Any) -> float:

@@ -3,9 +3,9 @@
 from chalice.app import CloudWatchEvent
 
 from chalicelib.errors import Busy
+from chalicelib.model.report import RunRequest
 from chalicelib.triggers.invocation import invocation
 from chalicelib.verbs import fleet_run
-from chalicelib.verbs.drift_run import Request
 from chalicelib.work import telemetry
 
 
@@ -17,6 +17,6 @@ def drift_run(event: CloudWatchEvent) -> None:
     """
     with invocation(event.context, event.event_id) as installation:
         try:
-            fleet_run.run(installation, Request("schedule"), wait=0)
+            fleet_run.run(installation, RunRequest("schedule"), wait=0)
         except Busy as error:
             telemetry.LOGGER.warning("drift run skipped", extra={"reason": str(error)})

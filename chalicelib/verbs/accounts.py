@@ -114,13 +114,16 @@ def forget(installation: Installation, account_id: str) -> None:
         Conflict: it is home, or has environments.
     """
     if account_id == installation.home.place.account_id:
-        raise Conflict(f"Account {account_id} is where Trivet is deployed: it cannot be forgotten.")
+        raise Conflict(
+            f"Account {account_id} is where Trivet is deployed: it cannot be forgotten. Call with "
+            "the id of a member account."
+        )
     _known(installation, account_id)
     environments = installation.environments.count(account_id)
     if environments:
         raise Conflict(
             f"Account {account_id} has {environments} environments. Delete them first; GET "
-            f"/accounts/{account_id}/environments lists them."
+            f"/accounts/{account_id}/environments lists them; then call again."
         )
     installation.accounts.delete(account_id)
 

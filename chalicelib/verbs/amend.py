@@ -63,7 +63,7 @@ def _amended(
     environments = installation.environments
     for _ in range(ROUNDS):
         entry = recorded(installation, account_id, name)
-        environments.check_free(entry)
+        entry.check_free(installation.operation.clock.now())
         environment = amended(entry.environment)
         if environment == entry.environment:
             return Result(environment, entry.look)

@@ -45,7 +45,7 @@ def _held(installation: Installation, target: Target, name: str) -> tuple[Entry,
                 f"Environment {name} is protected from deletion. Nothing was deleted. "
                 f"DELETE /environments/{name}/deletion-protection takes the protection off."
             )
-        environments.check_free(entry)
+        entry.check_free(installation.operation.clock.now())
         ending = replace(entry.environment, status="incomplete", being_deleted=True)
         hold = environments.hold(entry, ending, "delete")
         if hold is not None:

@@ -21,8 +21,8 @@ from chalicelib.flow.account_run import AccountLook, AccountResult
 from chalicelib.flow.tell import tell, tell_stopped
 from chalicelib.installation import Installation
 from chalicelib.model.environment import timestamp
-from chalicelib.model.report import AccountRow, Finding, Report, ReportPage, Trigger
-from chalicelib.table.reports import new_id
+from chalicelib.model.report import AccountRow, Finding, Report, ReportPage, RunRequest
+from chalicelib.table.reports import AccountPart, new_id
 from chalicelib.work import operation, telemetry
 
 PAGE = 200
@@ -32,18 +32,6 @@ _ACCOUNTS_AT_ONCE = 4
 _REGISTRY_PAGE = 1_000
 _BRAKE_FROM = 10
 """Environments from which on a fleet has a brake."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a run is to do."""
-
-    trigger: Trigger
-    apply: bool = True
-    confirm: str | None = None
-    """The id of a report whose findings may be repaired, however many they are."""
-    environments: tuple[str, ...] | None = None
-    accounts: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -59,7 +47,7 @@ class _Course:
         return [each for result in self.results for each in result.findings]
 
 
-def run(installation: Installation, request: Request) -> ReportPage:
+def run(installation: Installation, request: RunRequest) -> ReportPage:
     """Check the fleet in this process, and repair it if asked to.
 
     Raises:
@@ -84,7 +72,7 @@ def run(installation: Installation, request: Request) -> ReportPage:
             next_start = not_reached[0] if not_reached else None
     finally:
         if request.apply:
-            _release(installation, next_start)
+            release(installation, next_start)
     if request.apply:
         tell(installation.home, course.findings)
         if stopped:
@@ -98,7 +86,7 @@ def seconds_of(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-def new_report(installation: Installation, request: Request) -> Report:
+def new_report(installation: Installation, request: RunRequest) -> Report:
     """Return the report of a run that begins now; its id sorts by time."""
     now = installation.operation.clock.now()
     return Report(
@@ -110,7 +98,7 @@ def new_report(installation: Installation, request: Request) -> Report:
     )
 
 
-def accounts_of(installation: Installation, request: Request) -> list[str]:
+def accounts_of(installation: Installation, request: RunRequest) -> list[str]:
     """Return the ids of the accounts that a run takes in, home first.
 
     Raises:
@@ -138,7 +126,7 @@ def _members(installation: Installation) -> list[str]:
 
 
 def brake(
-    installation: Installation, request: Request, counts: Sequence[tuple[int, int]]
+    installation: Installation, request: RunRequest, counts: Sequence[tuple[int, int]]
 ) -> str | None:
     """Tell why a run may not repair what it found, if it may not.
 
@@ -181,7 +169,7 @@ def confirmed(installation: Installation, confirm: str | None) -> Report | None:
 
 def _look(
     installation: Installation,
-    request: Request,
+    request: RunRequest,
     course: _Course,
     accounts: Sequence[str],
     first: str | None,
@@ -205,7 +193,7 @@ def _look(
             course.results.append(AccountResult(unreachable(account, error)))
 
 
-def _check_names(request: Request, course: _Course) -> None:
+def _check_names(request: RunRequest, course: _Course) -> None:
     """Refuse a run over environments of which one is nowhere.
 
     Raises:
@@ -219,7 +207,7 @@ def _check_names(request: Request, course: _Course) -> None:
 
 
 def look_at(
-    installation: Installation, account_id: str, request: Request, first: str | None = None
+    installation: Installation, account_id: str, request: RunRequest, first: str | None = None
 ) -> AccountLook:
     """Look at one account.
 
@@ -253,9 +241,8 @@ def _check(installation: Installation, course: _Course, repair: bool, record: bo
 
 
 def _concluded(
-    installation: Installation, request: Request, course: _Course, stopped: str | None
+    installation: Installation, request: RunRequest, course: _Course, stopped: str | None
 ) -> Report:
-    home = installation.home.place.account_id
     return summed(
         replace(
             course.report,
@@ -264,14 +251,20 @@ def _concluded(
             stopped=stopped,
             finished_at=timestamp(installation.operation.clock.now()),
             not_reached=[
-                name if result.row.account_id == home else f"{result.row.account_id}/{name}"
-                for result in course.results
-                for name in result.not_reached
+                name for result in course.results for name in as_reported(installation, result)
             ],
             aws_calls=dict(sorted(installation.operation.calls.items())),
         ),
         [result.row for result in course.results],
     )
+
+
+def as_reported(installation: Installation, result: AccountResult) -> list[str]:
+    """Return the environments not reached in one account, as the report names them."""
+    account_id = result.row.account_id
+    if account_id == installation.home.place.account_id:
+        return result.not_reached
+    return [f"{account_id}/{name}" for name in result.not_reached]
 
 
 def summed(report: Report, rows: Sequence[AccountRow]) -> Report:
@@ -287,18 +280,24 @@ def summed(report: Report, rows: Sequence[AccountRow]) -> Report:
     )
 
 
-def _release(installation: Installation, next_start: str | None) -> None:
+def release(installation: Installation, next_start: str | None, run: str | None = None) -> None:
+    """Let go of the fleet. A failure is logged, since what was found still has to be reported.
+
+    Args:
+        next_start: where the next run starts, as the report names it.
+        run: the run that the fleet is held for, if not for this operation.
+    """
     home = installation.home.place.account_id
     if next_start is not None and "/" not in next_start:
         next_start = f"{home}/{next_start}"
     try:
-        installation.fleet.release(next_start)
+        installation.fleet.release(next_start, run)
     except TrivetError as error:
-        # What was found and done still has to be reported; the lease runs out by itself.
+        # The lease runs out by itself.
         telemetry.LOGGER.error("fleet not released", extra={"reason": str(error)})
 
 
-def _kept(installation: Installation, request: Request, course: _Course) -> ReportPage:
+def _kept(installation: Installation, request: RunRequest, course: _Course) -> ReportPage:
     """Keep the report, and return its first page.
 
     Raises:
@@ -309,7 +308,7 @@ def _kept(installation: Installation, request: Request, course: _Course) -> Repo
         with operation.closing():
             reports.begin(report, preview=not request.apply)
             for result in course.results:
-                reports.add_account(report.id, result.row, result.findings, {})
+                reports.add_account(report.id, AccountPart(result.row), result.findings)
             reports.conclude(report)
             page = reports.page(report.id, PAGE, None)
         if page is not None:

@@ -1,6 +1,6 @@
 """Declare an environment, and make it so: POST, PUT and adopt, and the dry run of each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from chalicelib.aws.accounts import Target
 from chalicelib.errors import Conflict
 from chalicelib.flow import boundary
 from chalicelib.flow.converge import Errand, carry, converge, result_of
-from chalicelib.flow.look import anything, look, read
+from chalicelib.flow.look import look, probes, read
 from chalicelib.flow.plan import compare
 from chalicelib.flow.result import Result
 from chalicelib.installation import Installation
@@ -37,6 +37,14 @@ class Request:
     """Seconds to wait for the smoke test."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What is begun beside the creation of a new environment's record."""
+
+    probes: list[Future[Any]]
+    boundary_is_missing: Future[bool]
+
+
 def provision(installation: Installation, target: Target, request: Request) -> Result:
     """Declare an environment, and make it so.
 
@@ -50,7 +58,7 @@ def provision(installation: Installation, target: Target, request: Request) -> R
     account_id, name = target.place.account_id, request.name
     boundary.check_declared(installation, target, request.given.get("permissions_boundary"))
     entry_read = threads.start(installation.environments.get, account_id, name)
-    neighbours = threads.start(installation.environments.neighbours, account_id, name)
+    neighbours = installation.environments.neighbours(account_id, name)
     entry = entry_read.result()
     recorded = entry.environment if entry else None
     declaration = _declared(installation, recorded, request)
@@ -61,9 +69,8 @@ def provision(installation: Installation, target: Target, request: Request) -> R
     existing = entry
     if existing is None:
         desired = installation.rendered(fresh)
-        beside = (
-            threads.start(anything, target, desired),
-            threads.start(boundary.ensure, target, desired),
+        beside = _Beside(
+            probes(target, desired), threads.start(boundary.is_missing, target, desired)
         )
         held = installation.environments.create(fresh, "adopt" if request.adopt else "create")
         if isinstance(held, Hold):
@@ -109,7 +116,7 @@ def _check_name(
     installation: Installation,
     name: str,
     declaration: Declaration,
-    neighbours: Future[list[tuple[str, str]]],
+    neighbours: Sequence[tuple[str, str]],
     recorded: Environment | None,
 ) -> None:
     """Refuse a name that, beside another of this account, cannot be kept apart from it.
@@ -119,7 +126,7 @@ def _check_name(
     """
     if recorded is not None and recorded.declaration.profile == declaration.profile:
         return
-    other = installation.catalogue.contested(name, declaration.profile, neighbours.result())
+    other = installation.catalogue.contested(name, declaration.profile, neighbours)
     if other is not None:
         raise Conflict(
             f"Environment {name} cannot stand beside environment {other}: what is named "
@@ -150,25 +157,21 @@ def _make(
     installation: Installation,
     target: Target,
     hold: Hold,
-    beside: "tuple[Future[bool], Future[None]]",
+    beside: "_Beside",
     request: Request,
 ) -> Result:
-    """Make a new environment that was just recorded and is held.
-
-    Args:
-        beside: what was begun beside the creation of the record: whether anything exists under
-            its names, and that its boundary exists.
-    """
-    probe, bounded = beside
+    """Make a new environment that was just recorded and is held."""
     with hold:
         fresh = hold.environment
         desired = installation.rendered(fresh)
-        # Run beside the creation of the record, the probe counts only if it found nothing:
-        # what it found may be what another operation was just taking away.
-        actual = read(target, desired, {}) if probe.result() else Actual()
+        # Run beside the creation of the record, the probes count only if they found nothing:
+        # what they found may be what another operation was just taking away.
+        found_nothing = all(found is None for found in threads.waited(beside.probes))
+        actual = Actual() if found_nothing else read(target, desired, {})
         plan = compare(fresh, desired, actual, installation.settings.ignores_tag)
         plan.check_ours(request.adopt)
-        bounded.result()
+        if beside.boundary_is_missing.result():
+            boundary.make(target)
         errand = Errand("create", request.adopt, request.wait)
         carry(installation, target, hold, plan, errand)
     return result_of(hold)

@@ -41,7 +41,7 @@ def recheck(installation: Installation, target: Target, name: str, cause: Cause)
     recorded = entry.environment
     if recorded.paused_until(now) or _seen_since(recorded.checked_at, cause.event_time):
         return None
-    environments.check_free(entry)
+    entry.check_free(installation.operation.clock.now())
     checked = replace(recorded, checked_at=timestamp(now))
     # Held before IAM is read, not after: of many calls at once, one reads.
     hold = environments.hold(entry, checked, "event_repair", (), cause)

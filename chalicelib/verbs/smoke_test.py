@@ -15,5 +15,5 @@ def run_smoke_test(installation: Installation, target: Target, name: str, wait: 
         Busy: another call holds it.
     """
     entry = recorded(installation, target.place.account_id, name)
-    installation.environments.check_free(entry)
+    entry.check_free(installation.operation.clock.now())
     return prove(installation, target, entry, wait, anew=True)

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Lock
 
+from chalicelib.work.pace import Pace
+
 WORKERS = 32
 """Threads that work side by side for one operation, and connections per AWS service."""
 
@@ -54,6 +56,7 @@ class Operation:
     fresh: set[str] = field(default_factory=set)
     """Names and ARNs just made, which IAM may not show everywhere yet."""
     clock: Clock = field(default_factory=lambda: CLOCK)
+    _paces: dict[str, Pace] = field(default_factory=dict)
     _retries: int = _RETRIES_AT_FIRST
     _lock: Lock = field(default_factory=Lock)
     _pool: ThreadPoolExecutor | None = None
@@ -73,6 +76,11 @@ class Operation:
         with self._lock:
             self._retries -= 2
             return self._retries > 0
+
+    def pace(self, service: str) -> Pace:
+        """Return how many calls this operation may have under way at a service."""
+        with self._lock:
+            return self._paces.setdefault(service, Pace(WORKERS))
 
     def time_left(self) -> float:
         """Return the seconds in which AWS calls may still start; never negative."""

@@ -201,7 +201,7 @@ def test_what_was_undone_can_be_read_afterwards(
 
 def test_trivets_own_changes_start_nothing(world: World, change: dict[str, Any]) -> None:
     agents: list[str] = []
-    own = product.home().iam.meta.events
+    own = product.home().target.iam.meta.events
     own.register("before-send.iam", lambda request, **_: agents.append(_agent(request)))
     with world.wire.recording() as made:
         invoke("iam_change", change)

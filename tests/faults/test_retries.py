@@ -23,7 +23,7 @@ from tests.kit.world import World, fresh
 
 from .conftest import Scenario
 
-TRIES = {"throttled": 5, "failing": 5, "silent": 5, "concurrent": 11}
+TRIES = dict.fromkeys(("throttled", "failing", "silent", "concurrent"), 12)
 """How often one call may be sent in each kind of trouble."""
 
 
@@ -64,7 +64,7 @@ def _tried(situation: Situation, action: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("action", "kind"),
     [
-        ("PutItem", "throttled"),
+        ("TransactWriteItems", "throttled"),
         ("GetRole", "failing"),
         ("CreateRole", "throttled"),
         ("CreateRole", "concurrent"),
@@ -88,23 +88,24 @@ def test_any_call_is_tried_so_often_and_no_more(situation: Situation, scenario: 
                     _tried(situation, action, kind)
 
 
-def _unheard(action: str) -> Layer:
-    """Return a fault by which the first good answer to an action is lost."""
-    lost: list[Call] = []
+class _Unheard:
+    """The first good answer to an action is lost."""
 
-    def lose(call: Call, deliver: Deliver) -> AWSResponse:
+    def __init__(self, action: str) -> None:
+        self._action = action
+        self.lost: list[Call] = []
+
+    def __call__(self, call: Call, deliver: Deliver) -> AWSResponse:
         answer = deliver()
-        if call.action == action and answer.status_code == 200 and not lost:
-            lost.append(call)
+        if call.action == self._action and answer.status_code == 200 and not self.lost:
+            self.lost.append(call)
             raise ReadTimeoutError(endpoint_url=call.url)
         return answer
-
-    return lose
 
 
 def test_an_unheard_start_starts_no_second_execution(world: World) -> None:
     # By the time that it is sent again, the execution has ended, and its name is taken.
-    with world.wire.through(_unheard("StartExecution"), Latency(world.clock, 0.5)):
+    with world.wire.through(_Unheard("StartExecution"), Latency(world.clock, 0.5)):
         answer = world.ask_for(wait=20)
     assert answer.status == 201
     assert world.finish()["smoke_test"]["status"] == "succeeded"
@@ -113,7 +114,7 @@ def test_an_unheard_start_starts_no_second_execution(world: World) -> None:
 
 def test_an_unheard_policy_version_is_not_made_again(world: World) -> None:
     REAPPLY.prepare(world)
-    with world.wire.through(_unheard("CreatePolicyVersion")):
+    with world.wire.through(_Unheard("CreatePolicyVersion")):
         assert REAPPLY.request(world).status == 503
     made = [call for call in world.wire.calls if call.action == "CreatePolicyVersion"]
     assert REAPPLY.request(world).status == 200
@@ -127,12 +128,12 @@ def test_an_unheard_policy_version_is_not_made_again(world: World) -> None:
         (POST, "CreateRole"),
         (POST, "CreatePolicy"),
         (POST, "CreateStateMachine"),
-        (POST, "PutItem"),
-        (REAPPLY, "PutItem"),
+        (POST, "TransactWriteItems"),
+        (REAPPLY, "TransactWriteItems"),
         (SMOKE_TEST, "PutItem"),
         (DRIFT_RUN, "UpdateItem"),
         (DELETE, "DeleteRole"),
-        (DELETE, "DeleteItem"),
+        (DELETE, "TransactWriteItems"),
     ],
     ids=lambda each: each if isinstance(each, str) else each.name,
 )
@@ -140,8 +141,10 @@ def test_an_unheard_change_is_seen_to_be_ours(situation: Situation, action: str)
     undisturbed = situation.undisturbed()
     with fresh() as world:
         situation.prepare(world)
-        with world.wire.through(_unheard(action)):
+        unheard = _Unheard(action)
+        with world.wire.through(unheard):
             answer = situation.request(world)
+        assert unheard.lost
         assert situation.done(answer), answer
         world.finish()
         assert inventory.everything() == undisturbed.state
@@ -150,12 +153,14 @@ def test_an_unheard_change_is_seen_to_be_ours(situation: Situation, action: str)
 def test_bad_times_leave_the_next_call_its_retries(world: World) -> None:
     """botocore's retries are out of a quota that a client has for its life."""
     for _ in range(30):
-        with world.wire.through(_Always("GetItem", "silent")):
+        with world.wire.through(_Always("BatchGetItem", "silent")):
             world.ask_for()
     mark = len(world.wire.calls)
-    with world.wire.through(_Always("GetItem", "silent")):
+    with world.wire.through(_Always("BatchGetItem", "silent")):
         world.ask_for()
-    assert [call.action for call in world.wire.calls[mark:]].count("GetItem") == TRIES["silent"]
+    assert [call.action for call in world.wire.calls[mark:]].count("BatchGetItem") == TRIES[
+        "silent"
+    ]
 
 
 def test_a_record_that_cannot_be_ended_says_when_the_lease_runs_out(world: World) -> None:
@@ -174,7 +179,7 @@ def _unwritable_after(action: str) -> Layer:
     def fail(call: Call, deliver: Deliver) -> AWSResponse:
         if call.action == action:
             seen.append(call)
-        if seen and call.action == "PutItem":
+        if seen and call.action == "TransactWriteItems":
             raise ReadTimeoutError(endpoint_url=call.url)
         return deliver()
 

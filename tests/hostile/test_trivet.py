@@ -16,7 +16,7 @@ LONG_SINCE = 300
 )
 def test_it_ends_as_on_a_kind_aws(situation: Situation) -> None:
     undisturbed = situation.undisturbed()
-    with fresh() as world, world.wire.through(*hostile(world.clock, unheard_of=0)):
+    with fresh() as world, world.wire.through(*hostile(world.clock)):
         situation.prepare(world)
         world.clock.sleep(LONG_SINCE)
         situation.settle(world)

@@ -22,6 +22,8 @@ class Clock:
     def __init__(self) -> None:
         self._now = time.time()
         self._lock = Lock()
+        self.real_seconds = _REAL_SECONDS_PER_SECOND
+        """So much really passes in one second of waiting: more, where many wait side by side."""
         self.slept = 0.0
         """Seconds that all threads together have waited."""
 
@@ -32,7 +34,7 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Let these seconds pass, beside what other threads wait for."""
         until = self._now + seconds
-        time.sleep(seconds * _REAL_SECONDS_PER_SECOND)
+        time.sleep(seconds * self.real_seconds)
         with self._lock:
             self._now = max(self._now, until)
             self.slept += seconds

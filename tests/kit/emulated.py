@@ -48,7 +48,8 @@ class Executions:
 
 def _session_of(machine: str) -> str:
     """Return what STS calls whoever runs under the role that a state machine has now."""
-    role = client("stepfunctions").describe_state_machine(stateMachineArn=machine)["roleArn"]
+    states = client("stepfunctions", machine.split(":")[4])
+    role = states.describe_state_machine(stateMachineArn=machine)["roleArn"]
     _, partition, _, _, account, name = role.split(":")
     return f"arn:{partition}:sts::{account}:assumed-role/{name.rsplit('/', 1)[-1]}/execution"
 

@@ -122,7 +122,11 @@ def request_event(
     """Return what API Gateway hands over for a request."""
     path, _, query = path.partition("?")
     resource = route(method, path)
-    name = path.split("/")[2] if "{name}" in resource else None
+    named = {
+        one.strip("{}"): unquote(two)
+        for one, two in zip(resource.split("/"), path.split("/"), strict=False)
+        if one.startswith("{")
+    }
     parameters: dict[str, list[str]] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
         parameters.setdefault(key, []).append(value)
@@ -134,7 +138,7 @@ def request_event(
         "multiValueHeaders": {"Content-Type": [JSON], "Host": ["api.example"]},
         "queryStringParameters": {key: values[-1] for key, values in parameters.items()} or None,
         "multiValueQueryStringParameters": parameters or None,
-        "pathParameters": None if name is None else {"name": unquote(name)},
+        "pathParameters": named or None,
         "stageVariables": None,
         "requestContext": {
             "resourcePath": resource,

@@ -17,22 +17,24 @@ from chalicelib.aws import accounts as aws_accounts
 from chalicelib.aws.clients import CALL_TIMEOUT, LAST_CALL_TIMEOUT
 from chalicelib.errors import Busy, TrivetError
 from chalicelib.flow.smoke_test import GIVE_UP_AFTER
-from chalicelib.model.change import Kind
 from chalicelib.model.desired import Place
+from chalicelib.resources import policy, role, state_machine
+from chalicelib.settings import DEFAULT_BOUNDARY as BOUNDARY_NAME
 from chalicelib.table import environments, reports
 from chalicelib.triggers import iam_change
 from chalicelib.work import operation, telemetry
 
 __all__ = [
+    "BOUNDARY_NAME",
     "CALL_TIMEOUT",
     "CLOCK",
     "ENDPOINTS",
     "GIVE_UP_AFTER",
     "IAM_CHANGES",
+    "KINDS",
     "LAST_CALL_TIMEOUT",
     "MARK",
     "Busy",
-    "Kind",
     "Place",
     "TrivetError",
     "app",
@@ -45,6 +47,9 @@ CLOCK = operation.CLOCK
 
 IAM_CHANGES: Mapping[str, Any] = iam_change.IAM_CHANGES
 """The pattern of the events that start a check."""
+
+KINDS = {each.kind for each in (*role.CHANGES, *policy.CHANGES, *state_machine.CHANGES)}
+"""Every kind of change."""
 
 MARK = "trivet/"
 """What a User-Agent holds if the call is Trivet's own."""

@@ -42,7 +42,7 @@ _SERVICES = {
     "states": "SFN",
     "sts": "STS",
 }
-_READING = ("BatchGet", "Get", "List", "Describe", "Simulate", "Query", "Scan")
+_READING = ("Get", "BatchGet", "List", "Describe", "Simulate", "Query", "Scan")
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/")
 
 

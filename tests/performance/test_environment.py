@@ -3,20 +3,37 @@
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 from benchmarks.critical_path import CriticalPath, critical_path
 from tests.kit import product
-from tests.kit.http import Api
+from tests.kit.http import Api, on_lambda
 from tests.kit.names import NAME
 
-WRITES = ("Create", "Put", "Attach", "Start", "Update", "Tag", "Delete", "Detach")
+WRITES = (
+    "Create",
+    "Put",
+    "Attach",
+    "Start",
+    "Update",
+    "Tag",
+    "Delete",
+    "Detach",
+    "Transact",
+    "BatchWrite",
+)
 
 
 def provisioned(api: Api, name: str) -> CriticalPath:
     with critical_path() as path:
         api.provision(name, wait=0)
+    return path
+
+
+def provisioned_on_lambda(name: str) -> CriticalPath:
+    with critical_path() as path:
+        answer = on_lambda("POST", "/environments", {"name": name, "wait": 0})
+    assert answer.status == 201, answer
     return path
 
 
@@ -35,12 +52,12 @@ def test_a_new_environment_takes_twelve_round_trips_in_sequence_at_most(api: Api
     provisioned(api, "the-first")  # makes the table, once for all
     product.forget_account()
 
-    cold, warm = provisioned(api, "the-second"), provisioned(api, "the-third")
+    cold, warm = provisioned_on_lambda("the-second"), provisioned_on_lambda("the-third")
 
     assert cold.length <= 12
     assert warm.length <= 12
-    assert "sts:GetCallerIdentity" in cold.calls
-    assert "sts:GetCallerIdentity" not in warm.calls
+    # Lambda tells a function its account.
+    assert "sts:GetCallerIdentity" not in cold.calls + warm.calls
     # Nine to the notebook role, one after the other, are the floor that IAM sets.
     made = Counter(writes(warm))
     assert made == {
@@ -50,12 +67,24 @@ def test_a_new_environment_takes_twelve_round_trips_in_sequence_at_most(api: Api
         "iam:PutRolePolicy": 1,
         "states:CreateStateMachine": 1,
         "states:StartExecution": 1,
-        "dynamodb:PutItem": 2,
+        "dynamodb:TransactWriteItems": 2,
     }
+    # That its boundary is there is asked beside all that.
+    assert warm.calls.count("iam:GetPolicy") == 1 + 2
+
+
+def test_outside_of_lambda_sts_is_asked_for_the_account_once(api: Api) -> None:
+    provisioned(api, "the-first")
+    product.forget_account()
+
+    cold, warm = provisioned(api, "the-second"), provisioned(api, "the-third")
+
+    assert cold.calls.count("sts:GetCallerIdentity") == 1
+    assert "sts:GetCallerIdentity" not in warm.calls
 
 
 def test_making_the_table_adds_six_round_trips_once(api: Api) -> None:
-    first, second = provisioned(api, "the-first"), provisioned(api, "the-second")
+    first, second = provisioned_on_lambda("the-first"), provisioned_on_lambda("the-second")
     assert first.length - second.length <= 6
 
 
@@ -65,7 +94,9 @@ def test_a_repeat_takes_three_round_trips_and_writes_nothing(api: Api) -> None:
     assert repeated.length == 3
     assert not writes(repeated)
     assert Counter(repeated.calls) == {
-        "dynamodb:GetItem": 1,
+        # The record with the last run over its account, and beside it those with names like its.
+        "dynamodb:BatchGetItem": 2,
+        "dynamodb:Query": 1,
         "iam:GetRole": 3,
         "iam:ListAttachedRolePolicies": 3,
         "iam:ListRolePolicies": 3,
@@ -85,8 +116,7 @@ def test_a_repeat_that_does_not_wait_leaves_the_running_smoke_test_alone(api: Ap
 
 def test_a_warm_request_reads_no_template_and_makes_no_client(api: Api) -> None:
     settled(api, NAME)
-    account = product.home()
-    clients = dict(vars(account)["_clients"])
+    clients = dict(product.home().clients._made)
     read: list[Path] = []
     read_bytes = Path.read_bytes
 
@@ -97,12 +127,11 @@ def test_a_warm_request_reads_no_template_and_makes_no_client(api: Api) -> None:
     with patch.object(Path, "read_bytes", noted):
         api.provision(NAME)
     assert read == []
-    assert vars(product.home())["_clients"] == clients
+    assert product.home().clients._made == clients
 
 
 def test_health_makes_one_client_and_one_call(api: Api) -> None:
     with critical_path() as path:
         assert api.get("/health").status == 200
     assert path.calls == ["sts:GetCallerIdentity"]
-    made: dict[Any, Any] = vars(product.home())["_clients"]
-    assert [service for service, _ in made] == ["sts"]
+    assert [service for service, _ in product.home().clients._made] == ["sts"]

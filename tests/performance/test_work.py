@@ -9,10 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks.cloud import PLACE, names
-from chalicelib import compare, read, templates
-from chalicelib.aws import Account
-from chalicelib.model import Desired
+from benchmarks.cloud import desired, environment, names
+from chalicelib.aws.accounts import Target
+from chalicelib.flow.look import in_bulk
+from chalicelib.flow.plan import compare
+from chalicelib.model.desired import Desired
+from chalicelib.work.operation import Operation, under_way
 from tests.kit.names import ROOT
 
 
@@ -61,6 +63,7 @@ def _detailed_role(role: Any) -> dict[str, Any]:
             for name, document in role.inline_policies.items()
         ],
         "Tags": [{"Key": key, "Value": value} for key, value in role.tags.items()],
+        "PermissionsBoundary": {"PermissionsBoundaryArn": role.permissions_boundary},
     }
 
 
@@ -76,17 +79,17 @@ def _detailed_policy(policy: Any) -> dict[str, Any]:
 
 def check(size: int) -> Callable[[], None]:
     """Return what a drift run does to a fleet between its calls: render, read, compare."""
-    loaded = templates.load()
-    listed = ListedIam([loaded.render(name, PLACE, {}, None) for name in names(size)])
+    listed = ListedIam([desired(name) for name in names(size)])
     account: Any = SimpleNamespace(bulk_iam=listed, iam=listed)
-    as_account: Account = account
+    target: Target = account
 
     def work() -> None:
-        fleet = [loaded.render(name, PLACE, {}, None) for name in names(size)]
-        actual = read.account_in_bulk(as_account, fleet)
-        for desired in fleet:
-            found = compare.difference(desired, actual[desired.environment])
-            assert len(found.all) == 4  # three trust policies and a state machine
+        fleet = [(environment(name), desired(name)) for name in names(size)]
+        with under_way(Operation(started=0, deadline=0, last_call=0)):
+            found = in_bulk(target, fleet)
+        for recorded, wanted in fleet:
+            plan = compare(recorded, wanted, found.environments[wanted.name], lambda _: False)
+            assert len(plan.differences) == 4  # three trust policies and a state machine
 
     return work
 

@@ -19,7 +19,8 @@ from chalicelib.table.entry import Entry, item_of
 from chalicelib.table.environments import Environments
 from chalicelib.table.hold import Hold
 from chalicelib.table.records import Records
-from chalicelib.table.table import MOST_WRITES, Table, Write
+from chalicelib.table.sending import Write
+from chalicelib.table.table import MOST_WRITES, Table
 from chalicelib.work.operation import Clock, Operation
 
 HOME = "123456789012"

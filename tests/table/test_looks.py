@@ -3,6 +3,7 @@
 import pytest
 
 from chalicelib.model.environment import Look, timestamp
+from chalicelib.table import looks
 from tests.table.conftest import HOME, LEASE, NAME, START, Bench
 
 EARLY, MIDDLE, LATE = (timestamp(START + seconds) for seconds in (10, 20, 30))
@@ -36,33 +37,33 @@ def test_a_run_writes_one_row_for_all_that_was_in_sync(bench: Bench) -> None:
         if name != "d-dev":
             environments.look(entry, Look(name != "b-dev", EARLY))
     bench.wire.calls.clear()
-    environments.record_run_look(HOME, MIDDLE, ["c-dev"])
+    looks.record(bench.table(), HOME, MIDDLE, ["c-dev"])
     assert bench.wire.calls == {"get_item": 1, "put_item": 1}
-    looks = {name: bench.read(name).look for name in ("a-dev", "b-dev", "c-dev", "d-dev")}
-    assert looks == {
+    seen = {name: bench.read(name).look for name in ("a-dev", "b-dev", "c-dev", "d-dev")}
+    assert seen == {
         "a-dev": Look(True, MIDDLE),
         "b-dev": Look(False, EARLY),
         "c-dev": Look(True, EARLY),
         "d-dev": Look(None, None),
     }
     listed, _ = bench.environments().page(HOME, 10)
-    assert {each.environment.name: each.look for each in listed} == looks
+    assert {each.environment.name: each.look for each in listed} == seen
 
 
 def test_one_not_reached_keeps_what_an_earlier_run_said(bench: Bench) -> None:
     environments = bench.environments()
     environments.look(bench.made(), Look(True, EARLY))
-    environments.record_run_look(HOME, MIDDLE, [])
-    environments.record_run_look(HOME, LATE, [NAME])
+    looks.record(bench.table(), HOME, MIDDLE, [])
+    looks.record(bench.table(), HOME, LATE, [NAME])
     assert bench.read().look == Look(True, MIDDLE)
-    assert environments.looked(HOME).at == LATE
+    assert looks.read(bench.table(), HOME).at == LATE
 
 
 def test_a_later_runs_word_stands(bench: Bench) -> None:
     environments = bench.environments()
     environments.look(bench.made(), Look(True, EARLY))
-    environments.record_run_look(HOME, LATE, [])
-    environments.record_run_look(HOME, MIDDLE, [])
+    looks.record(bench.table(), HOME, LATE, [])
+    looks.record(bench.table(), HOME, MIDDLE, [])
     assert bench.read().look == Look(True, LATE)
 
 
@@ -70,7 +71,7 @@ def test_a_run_that_heard_no_answer_goes_on(bench: Bench) -> None:
     environments = bench.environments()
     environments.look(bench.made(), Look(True, EARLY))
     bench.wire.lose_answer("put_item")
-    environments.record_run_look(HOME, MIDDLE, [])
+    looks.record(bench.table(), HOME, MIDDLE, [])
     bench.wire.lose_answer("update_item")
     environments.look(bench.read(), Look(True, LATE))
     assert bench.read().look == Look(True, LATE)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from chalicelib.errors import Invalid
 from chalicelib.model.environment import timestamp
 from chalicelib.model.report import AccountRow, Finding, Report
-from chalicelib.table.reports import KEPT, Reports, new_id
+from chalicelib.table.reports import KEPT, AccountPart, Reports, new_id
 from tests.table.conftest import HOME, MEMBER, START, Bench, change
 
 
@@ -37,7 +37,7 @@ def test_three_thousand_findings_by_pages(bench: Bench) -> None:
     reports, run = Reports(bench.table()), report()
     reports.begin(run, preview=False)
     findings = [finding(number) for number in range(3_000)]
-    reports.add_account(run.id, row(checked=3_000, drifted=3_000), findings, {})
+    reports.add_account(run.id, AccountPart(row(checked=3_000, drifted=3_000)), findings)
     reports.conclude(report(status="finished"))
     seen: list[Finding] = []
     cursor, most = None, 0
@@ -63,7 +63,7 @@ def test_a_page_ends_before_it_grows_too_large_to_be_answered(bench: Bench) -> N
         finding(20, size=6_000_000),
         finding(21),
     ]
-    reports.add_account(run.id, row(), findings, {})
+    reports.add_account(run.id, AccountPart(row()), findings)
     pages, cursor = [], None
     while True:
         page = reports.page(run.id, 1_000, cursor)
@@ -80,8 +80,8 @@ def test_pages_may_end_anywhere(bench: Bench) -> None:
     reports, run = Reports(bench.table()), report()
     reports.begin(run, preview=True)
     findings = [finding(number) for number in range(120)]
-    reports.add_account(run.id, row(), findings, {})
-    reports.add_account(run.id, row(MEMBER), [finding(1, MEMBER)], {})
+    reports.add_account(run.id, AccountPart(row()), findings)
+    reports.add_account(run.id, AccountPart(row(MEMBER)), [finding(1, MEMBER)])
     for limit in (1, 49, 50, 51, 121, 200):
         seen: list[Finding] = []
         cursor = None
@@ -101,9 +101,13 @@ def test_progress_is_the_sum_of_the_accounts_until_it_is_concluded(bench: Bench)
     reports.begin(run, preview=False)
     assert reports.progress(run.id) == run
     reports.add_account(
-        run.id, row(checked=3, in_sync=2, drifted=1, repaired=1), [finding(1)], {"iam:GetRole": 2}
+        run.id,
+        AccountPart(row(checked=3, in_sync=2, drifted=1, repaired=1), {"iam:GetRole": 2}),
+        [finding(1)],
     )
-    reports.add_account(run.id, row(MEMBER, checked=2, failed=2), [], {"iam:GetRole": 5})
+    reports.add_account(
+        run.id, AccountPart(row(MEMBER, checked=2, failed=2), {"iam:GetRole": 5}), []
+    )
     so_far = reports.progress(run.id)
     assert so_far is not None
     assert (so_far.status, so_far.checked, so_far.in_sync, so_far.failed) == ("running", 5, 2, 2)
@@ -120,9 +124,11 @@ def test_an_account_tried_again_takes_its_own_place(bench: Bench) -> None:
     reports, run = Reports(bench.table()), report()
     reports.begin(run, preview=False)
     many = [finding(number) for number in range(120)]
-    reports.add_account(run.id, row(checked=120, failed=120), many, {"iam:GetRole": 1})
+    reports.add_account(run.id, AccountPart(row(checked=120, failed=120), {"iam:GetRole": 1}), many)
     bench.wire.lose_answer("batch_write_item")
-    reports.add_account(run.id, row(checked=120, in_sync=119), many[:1], {"iam:GetRole": 1})
+    reports.add_account(
+        run.id, AccountPart(row(checked=120, in_sync=119), {"iam:GetRole": 1}), many[:1]
+    )
     page = reports.page(run.id, 1_000)
     assert page is not None
     assert page.environments == many[:1]
@@ -134,7 +140,7 @@ def test_lost_answers_are_nobodys_concern(bench: Bench) -> None:
     for _ in range(3):
         bench.wire.lose_answer("put_item")
     reports.begin(run, preview=False)
-    reports.add_account(run.id, row(checked=1), [], {})
+    reports.add_account(run.id, AccountPart(row(checked=1)), [])
     final = report(status="finished", checked=1)
     reports.conclude(final)
     assert reports.list(10) == ([final], None)
@@ -178,7 +184,7 @@ def test_the_newest_of_each_kind_are_kept(bench: Bench) -> None:
         reports.begin(each, preview=False)
         if each is runs[0]:
             findings = [finding(number) for number in range(2_000)]
-            reports.add_account(each.id, row(), findings, {})
+            reports.add_account(each.id, AccountPart(row()), findings)
     reports.conclude(report(KEPT + 2, status="finished"))
     kept = [each["sk"]["S"] for each in bench.rows("drift-run")]
     assert kept == [each.id for each in runs[3:]]

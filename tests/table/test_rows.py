@@ -54,13 +54,10 @@ def test_a_record_of_1_0_is_read_held_and_indexed(bench: Bench) -> None:
     assert (entry.version, entry.indexed, entry.look) == (3, None, Look())
     assert entry.environment.declaration.profile == "standard"
     assert environments.page(HOME, 10, None, Filters(status="ready")) == ([], None)
-    environments.index(entry)
+    environments.look(entry, entry.own_look)
     indexed = bench.read()
     assert environments.page(HOME, 10, None, Filters(status="ready"))[0] == [indexed]
     assert bench.index() == indexed.facets == indexed.indexed
-    bench.wire.calls.clear()
-    environments.index(indexed)
-    assert not bench.wire.calls
     hold = environments.hold(indexed, indexed.environment, "reapply")
     assert hold is not None
     with hold:

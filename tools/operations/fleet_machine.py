@@ -4,7 +4,7 @@
 
 Ids alone travel through it; all else is in the table, so that no account's data meets the limit
 of 256 KiB a payload. An account that fails stops no other. `decide` is where too much drift stops
-the run. Whatever happens after `begin`, `conclude` finishes the report.
+the run. Whatever happens, `conclude` finishes the report.
 """
 
 import json
@@ -29,13 +29,14 @@ https://github.com/aws-ia/terraform-aws-control_tower_account_factory/issues/487
 """
 
 _LOG = {"Fn::GetAtt": ["FleetLog", "Arn"]}
-_INPUT = ("run", "trigger", "apply", "confirm", "environments", "accounts")
-_LAMBDA_ERRORS = [
+_PASSING_ERRORS = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    # What a step raises when AWS throttles or fails past all retries of its own.
+    "Unavailable",
 ]
 _FUNCTION = arn("lambda", f"function:{function_name('fleet_step')}")["Fn::Sub"]
 _SECONDS_OF_A_STEP = 900
@@ -51,9 +52,9 @@ def definition() -> dict[str, Any]:
         "StartAt": "Begin",
         "TimeoutSeconds": _SECONDS_OF_A_RUN,
         "States": {
-            "Begin": _step("begin", {f"{key}.$": f"$.{key}" for key in _INPUT})
+            "Begin": _step("begin", {"run.$": "$.run"})
             | _accounts("$.begun")
-            | {"Next": "LookAtAccounts"},
+            | {"Catch": concluding, "Next": "LookAtAccounts"},
             "LookAtAccounts": _over("$.begun.accounts", "Look", _step("look", each))
             | {"Catch": concluding, "Next": "Decide"},
             "Decide": _step("decide", {"run.$": "$.run"})
@@ -144,7 +145,7 @@ def _step(step: str, given: dict[str, Any]) -> dict[str, Any]:
         "TimeoutSeconds": _SECONDS_OF_A_STEP,
         "Retry": [
             {
-                "ErrorEquals": _LAMBDA_ERRORS,
+                "ErrorEquals": _PASSING_ERRORS,
                 "IntervalSeconds": 2,
                 "MaxAttempts": 6,
                 "BackoffRate": 2,

@@ -1,8 +1,14 @@
 """The AWS actions that Trivet needs, by what it needs them for.
 
+What puts a difference right is said where Trivet knows it, in `chalicelib/resources/`: a new kind
+of change brings its actions along. Those that other conditions go with are named here.
+
 What AWS asks for each call, with which resources and condition keys:
 https://docs.aws.amazon.com/service-authorization/latest/reference/
 """
+
+from chalicelib.resources import policy, role
+from chalicelib.resources.change import AnyChange
 
 LIST_EVERYTHING = ("iam:GetAccountAuthorizationDetails", "iam:ListPolicies", "iam:ListRoles")
 """IAM allows these on `*` only."""
@@ -25,16 +31,22 @@ UNTAG = ("iam:UntagPolicy", "iam:UntagRole")
 PUT_BOUNDARY = ("iam:PutRolePermissionsBoundary",)
 TAKE_BOUNDARY_OFF = ("iam:DeleteRolePermissionsBoundary",)
 ATTACH = ("iam:AttachRolePolicy",)
-CHANGE_ROLE = (
-    "iam:DeleteRolePolicy",
-    "iam:DetachRolePolicy",
-    "iam:PutRolePolicy",
-    "iam:UpdateAssumeRolePolicy",
-    "iam:UpdateRole",
-)
-"""All of these know the condition key `iam:PermissionsBoundary`."""
-CHANGE_POLICY = ("iam:CreatePolicyVersion", "iam:DeletePolicyVersion")
 DELETE = ("iam:DeletePolicy", "iam:DeleteRole")
+
+_OTHERWISE = {
+    *(*CREATE_ROLE, *CREATE_POLICY, *TAG, *UNTAG),
+    *(*PUT_BOUNDARY, *TAKE_BOUNDARY_OFF, *ATTACH, *DELETE),
+}
+
+
+def _others(changes: tuple[type[AnyChange], ...]) -> tuple[str, ...]:
+    needed = {action for each in changes for action in each.actions}
+    return tuple(sorted(needed - _OTHERWISE))
+
+
+CHANGE_ROLE = _others(role.CHANGES)
+"""All of these must know the condition key `iam:PermissionsBoundary`."""
+CHANGE_POLICY = _others(policy.CHANGES)
 
 PASS_ROLE = ("iam:PassRole",)
 CREATE_MACHINE = ("states:CreateStateMachine", "states:TagResource")

@@ -116,6 +116,11 @@ def _at_home(function: Function, stage: Stage) -> Iterator[Statement]:
             actions.START_EXECUTION,
             [arn("states", f"stateMachine:{stage.fleet}")],
         )
+        yield allow(
+            "SeeWhetherTheFleetsRunEnded",
+            actions.READ_EXECUTION,
+            [arn("states", f"execution:{stage.fleet}:*")],
+        )
 
 
 def _reading(stage: Stage, names: Names, deletes: bool, sees_fleet: bool) -> Iterator[Statement]:

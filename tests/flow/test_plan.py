@@ -10,29 +10,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib import catalogue
-from chalicelib.flow.plan import Plan, compare
+from chalicelib.flow import plan
+from chalicelib.flow.plan import Plan
 from chalicelib.model.actual import Actual, ActualPolicy, ActualRole, ActualStateMachine
 from chalicelib.model.change import ChangeDocument
 from chalicelib.model.desired import Desired, ManagedPolicy, Place, Role
 from chalicelib.model.environment import Declaration, Environment, OnExtras
+from chalicelib.resources.change import AnyChange
+
+PLACE = Place("123456789012", "aws", "us-east-1")
 
 
-def rendered(permissions_boundary: str | None) -> Desired:
+def declared(boundary: str | None) -> Desired:
     return (
         catalogue.load()
         .profile("standard")
-        .render(
-            "abc",
-            Place("123456789012", "aws", "us-east-1"),
-            tags={"team": "a"},
-            permissions_boundary=permissions_boundary,
-            parameters={},
-        )
+        .render("abc", PLACE, tags={"team": "a"}, permissions_boundary=boundary, parameters={})
     )
 
 
-DESIRED = rendered(None)
-LIMITED = rendered("arn:aws:iam::aws:policy/ReadOnlyAccess")
+DESIRED = declared(None)
+LIMITED = declared("arn:aws:iam::aws:policy/ReadOnlyAccess")
 OTHER = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}],
@@ -66,37 +64,25 @@ def as_made(desired: Desired) -> Actual:
     return Actual(
         roles={role.name.lower(): role_as_made(role) for role in desired.roles},
         policies={policy.arn: policy_as_made(policy) for policy in desired.policies},
-        state_machine=ActualStateMachine(
-            machine.arn, "2026-01-01T00:00:00+00:00", machine.role_arn, machine.definition
-        ),
+        state_machine=ActualStateMachine(machine.arn, "2026", machine.role_arn, machine.definition),
     )
 
 
-def planned(desired: Desired, actual: Actual, on_extras: OnExtras = "remove") -> Plan:
-    """Compare with an environment that is recorded as it was made."""
-    made = as_made(desired)
-    assert made.state_machine is not None
-    ids = {each.arn: each.unique_id for each in made.roles.values()}
-    ids |= {each.arn: each.unique_id for each in made.policies.values()}
+def compared(desired: Desired, actual: Actual, on_extras: OnExtras = "remove") -> Plan:
     environment = Environment(
-        name="abc",
-        account_id="123456789012",
-        partition="aws",
-        region="us-east-1",
+        name=desired.name,
+        account_id=PLACE.account_id,
+        partition=PLACE.partition,
+        region=PLACE.region,
         declaration=Declaration(on_extras=on_extras),
-        unique_ids={**ids, made.state_machine.arn: made.state_machine.unique_id},
     )
-    return compare(environment, desired, actual, lambda _: False)
+    return plan.compare(environment, desired, actual, lambda _: False)
 
 
-def steps(plan: Plan) -> list[ChangeDocument]:
-    return [each.document() for each in plan.steps]
-
-
-def repaired(desired: Desired, actual: Actual, changes: Sequence[ChangeDocument]) -> Actual:
-    """Carry out changes in memory, as IAM would."""
+def repaired(desired: Desired, actual: Actual, changes: Sequence[AnyChange]) -> Actual:
+    """Carry out in memory, as IAM would, what the documents of changes say."""
     for change in changes:
-        actual = _REPAIRS[change.kind](desired, actual, change)
+        actual = _REPAIRS[change.kind](desired, actual, change.document())
     return actual
 
 
@@ -146,19 +132,8 @@ def _create_policy(_: Desired, actual: Actual, change: ChangeDocument) -> Actual
 
 def _machine(_: Desired, actual: Actual, change: ChangeDocument) -> Actual:
     made = change.expected
-    machine = ActualStateMachine(
-        change.resource, "2027-01-01T00:00:00+00:00", made["role_arn"], made["definition"]
-    )
+    machine = ActualStateMachine(change.resource, "2027", made["role_arn"], made["definition"])
     return replace(actual, state_machine=machine)
-
-
-def _tag_policy(policy: ActualPolicy, change: ChangeDocument) -> dict[str, Any]:
-    return {"tags": {**(policy.tags or {}), **change.expected}}
-
-
-def _untag_policy(policy: ActualPolicy, change: ChangeDocument) -> dict[str, Any]:
-    held = policy.tags or {}
-    return {"tags": {key: held[key] for key in held if key in change.expected}}
 
 
 def _without(items: Any, name: str) -> Any:
@@ -196,8 +171,16 @@ _REPAIRS: dict[str, Repair] = {
     ),
     "create_policy": _create_policy,
     "update_policy": _on_policy(lambda _, each: {"document": each.expected}),
-    "tag_policy": _on_policy(_tag_policy),
-    "untag_policy": _on_policy(_untag_policy),
+    "tag_policy": _on_policy(
+        lambda policy, each: {"tags": {**(policy.tags or {}), **each.expected}}
+    ),
+    "untag_policy": _on_policy(
+        lambda policy, each: {
+            "tags": {
+                key: value for key, value in (policy.tags or {}).items() if key in each.expected
+            }
+        }
+    ),
     "create_state_machine": _machine,
     "update_state_machine": _machine,
 }
@@ -290,15 +273,17 @@ def test_any_drift_is_found_and_gone_once_repaired(desired: Desired, what: list[
     actual = untouched = as_made(desired)
     for each in what:
         actual = drifted(actual, each)
-    found = planned(desired, actual).differences
+    found = compared(desired, actual)
 
-    assert bool(found) == (actual != untouched)
-    after = repaired(desired, actual, steps(planned(desired, actual)))
-    assert planned(desired, after).differences == ()
-    kept = planned(desired, repaired(desired, actual, steps(planned(desired, actual, "report"))))
-    assert {each.origin for each in kept.differences} <= {"added"}
-    assert {(each.kind, each.resource) for each in kept.differences} == {
-        (each.kind, each.resource) for each in found if each.origin == "added"
+    assert bool(found.differences) == (actual != untouched)
+    assert sorted(found.steps, key=repr) == sorted(found.differences, key=repr)
+    after = repaired(desired, actual, found.steps)
+    assert compared(desired, after).differences == ()
+    kept = compared(desired, actual, on_extras="report")
+    still = compared(desired, repaired(desired, actual, kept.steps), on_extras="report")
+    assert still.steps == ()
+    assert {(each.kind, each.resource) for each in still.differences} == {
+        (each.kind, each.resource) for each in found.differences if each.origin == "added"
     }
 
 
@@ -309,7 +294,7 @@ def test_changes_carry_whole_values_that_json_can_hold(what: list[Any]) -> None:
     for each in what:
         actual = drifted(actual, each)
 
-    for change in planned(DESIRED, actual).documents:
+    for change in compared(DESIRED, actual).documents:
         assert json.loads(json.dumps(change.expected)) == change.expected
         assert json.loads(json.dumps(change.actual)) == change.actual
         assert change.expected is not None or change.actual is not None
@@ -317,11 +302,11 @@ def test_changes_carry_whole_values_that_json_can_hold(what: list[Any]) -> None:
 
 
 def test_nothing_there_is_all_to_be_made() -> None:
-    plan = planned(DESIRED, Actual())
+    found = compared(DESIRED, Actual())
 
-    assert {each.origin for each in plan.differences} == {"lacking"}
-    made = repaired(DESIRED, Actual(), steps(plan))
-    assert planned(DESIRED, made).differences == ()
+    assert {each.origin for each in found.differences} == {"lacking"}
+    made = repaired(DESIRED, Actual(), found.steps)
+    assert compared(DESIRED, made).differences == ()
     assert {role.name for role in made.roles.values()} == {role.name for role in DESIRED.roles}
 
 
@@ -340,4 +325,4 @@ def test_drifts_that_are_none(edit: dict[str, Any], is_drift: bool) -> None:
     name = DESIRED.roles[0].name.lower()
     edited = replace(actual, roles={**actual.roles, name: replace(actual.roles[name], **edit)})
 
-    assert bool(planned(DESIRED, edited).differences) is is_drift
+    assert bool(compared(DESIRED, edited).differences) is is_drift

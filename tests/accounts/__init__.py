@@ -1,0 +1,1 @@
+"""Trivet over several accounts: the registry, environments in members, the fleet's state machine."""
