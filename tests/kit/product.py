@@ -106,11 +106,14 @@ def expected_decision(
     name = profiles.environment_of(role.removeprefix("role/"))
     assert name is not None
     place = Place(account, partition, "us-east-1")
-    desired = profiles.profile("standard").render(
-        name, place, tags={}, permissions_boundary=None, parameters={}
-    )
+    # No two profiles expect the opposite of one question.
+    rendered = [
+        profile.render(name, place, tags={}, permissions_boundary=None, parameters={})
+        for profile in profiles.profiles.values()
+    ]
     expected = [
         each.expect
+        for desired in rendered
         for each in desired.expectations
         if desired.role(each.role).arn == source
         and (each.action, each.resource) == (action, resource)
