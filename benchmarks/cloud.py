@@ -11,10 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from chalicelib import catalogue
-from chalicelib.model.desired import Desired, Place
-from chalicelib.model.environment import Declaration, Environment, timestamp
-from chalicelib.settings import DEFAULT_BOUNDARY
+from chalicelib.model.desired import Place
 from tools.child import ChildError, child_process, end_of_log
 from tools.embedded_aws import DEFAULT_REGION, client_settings, without_aws
 from tools.local_http import HOST
@@ -23,32 +20,9 @@ PLACE = Place("123456789012", "aws", DEFAULT_REGION)
 """Where the fleet lives: moto's own account."""
 
 
-BOUNDARY = f"{PLACE.iam}:policy/{DEFAULT_BOUNDARY}"
-"""The permissions boundary that Trivet puts on each role."""
-
-
 def names(size: int) -> list[str]:
     """Return the names of the environments of a fleet."""
     return [f"team-{number:04}-dev" for number in range(size)]
-
-
-def environment(name: str) -> Environment:
-    """Return an environment as it is recorded before anything is made of it."""
-    return Environment(
-        name=name,
-        account_id=PLACE.account_id,
-        partition=PLACE.partition,
-        region=PLACE.region,
-        declaration=Declaration(),
-        created_at=timestamp(0),
-        updated_at=timestamp(0),
-    )
-
-
-def desired(name: str) -> Desired:
-    """Return an environment as it should be."""
-    profile = catalogue.load().profile("standard")
-    return profile.render(name, PLACE, tags={}, permissions_boundary=BOUNDARY, parameters={})
 
 
 @contextmanager

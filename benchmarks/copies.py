@@ -1,32 +1,29 @@
 """A fleet in the embedded AWS: any number of environments, as Trivet would have made them.
 
 Provisioning a thousand environments takes minutes. Here their roles and policies are put into
-the memory of moto's process, from the very profile, and their records into the table through
-Trivet's own records. That they are as Trivet makes them is not taken on trust: a drift run must
+the memory of moto's process, from the very templates, and their records into the table through
+Trivet's own store. That they are as Trivet makes them is not taken on trust: a drift run must
 find every one in sync (`benchmarks.course` checks it).
 """
 
 import sys
 from typing import Any
 
+import botocore.session
 from moto import mock_aws
 from moto.iam.models import IAMBackend, iam_backends
 from moto.stepfunctions.models import StepFunctionBackend, stepfunctions_backends
-from msgspec.structs import replace
 
-from benchmarks.cloud import PLACE, desired, environment, names
-from chalicelib import settings
-from chalicelib.aws.accounts import Target, home
-from chalicelib.flow import boundary
-from chalicelib.model import documents
-from chalicelib.model.desired import Desired, Role
-from chalicelib.model.environment import Look, SmokeTest, timestamp
-from chalicelib.resources import state_machine
-from chalicelib.table.entry import Entry, item_of
-from chalicelib.table.records import Records
-from chalicelib.table.table import MOST_WRITES, Table, Write
-from chalicelib.work.operation import Operation, under_way
+from benchmarks.cloud import PLACE, names
+from chalicelib import documents, read, templates
+from chalicelib.aws import Account
+from chalicelib.model import Desired, Role
+from chalicelib.operation import Operation
+from chalicelib.records import Declaration, Environment, SmokeTest
+from chalicelib.store import Store
 from tools.embedded_aws import serve_moto
+
+TABLE = "trivet-local"
 
 
 def serve() -> None:
@@ -40,45 +37,31 @@ def serve() -> None:
 
 def fill(size: int) -> None:
     """Put a fleet into the moto of this process, which must be mocking AWS."""
-    forever = 2.0**40
-    with under_way(Operation(started=0, deadline=forever, last_call=forever)) as operation:
-        target = home().target
-        table = Table(home(), settings.current().table, operation)
-        table.ensure()
-        iam = iam_backends[PLACE.account_id][PLACE.partition]
-        states = stepfunctions_backends[PLACE.account_id][PLACE.region]
-        for name in names(size):
-            wanted = desired(name)
-            boundary.ensure(target, wanted)
-            machine = _machine_made(target, states, wanted)
-            _record(table, wanted, _made(iam, wanted) | machine)
+    account = Account(botocore.session.get_session())
+    store = Store(account, TABLE, Operation(started=0, deadline=2**40, last_call=2**40))
+    store.ensure_table()
+    iam = iam_backends[PLACE.account_id][PLACE.partition]
+    states = stepfunctions_backends[PLACE.account_id][PLACE.region]
+    for name in names(size):
+        desired = templates.load().render(name, PLACE, {}, None)
+        unique_ids = _made(iam, desired) | _machine_made(account, states, desired)
+        environment = Environment(
+            name=name,
+            account_id=PLACE.account_id,
+            partition=PLACE.partition,
+            region=PLACE.region,
+            declaration=Declaration(),
+            status="ready",
+            unique_ids=unique_ids,
+            smoke_test=SmokeTest(status="succeeded"),
+        )
+        store.create(environment)
+        store.release(1, environment)
 
 
-def _record(table: Table, made: Desired, unique_ids: dict[str, str]) -> None:
-    """Record an environment as one that was made, proved, and found in sync.
-
-    Row by row: moto copies the whole table for each transaction.
-    """
-    recorded = replace(
-        environment(made.name),
-        status="ready",
-        unique_ids=unique_ids,
-        made={
-            each.name: sorted([*each.managed_policies, *each.inline_policies])
-            for each in made.roles
-        },
-        smoke_test=SmokeTest(status="succeeded"),
-    )
-    records = Records(table)
-    look = Look(in_sync=True, at=timestamp(table.now()))
-    entry, index = records.indexed(Entry(recorded, version=2, own_look=look), MOST_WRITES)
-    row: Write = {"Put": {"Item": item_of(records.pk(PLACE.account_id), entry)}}
-    table.write_all(f"recording environment {made.name}", [row, *index])
-
-
-def _made(iam: IAMBackend, wanted: Desired) -> dict[str, str]:
+def _made(iam: IAMBackend, desired: Desired) -> dict[str, str]:
     unique_ids = {}
-    for policy in wanted.policies:
+    for policy in desired.policies:
         made = iam.create_policy(
             description=policy.description,
             path="/",
@@ -87,7 +70,7 @@ def _made(iam: IAMBackend, wanted: Desired) -> dict[str, str]:
             tags=_tags(policy.tags),
         )
         unique_ids[policy.arn] = made.id
-    for role in wanted.roles:
+    for role in desired.roles:
         unique_ids[role.arn] = _role_made(iam, role)
     return unique_ids
 
@@ -109,15 +92,17 @@ def _role_made(iam: IAMBackend, role: Role) -> str:
     return str(made.id)
 
 
-def _machine_made(target: Target, states: StepFunctionBackend, wanted: Desired) -> dict[str, str]:
-    machine = wanted.state_machine
+def _machine_made(
+    account: Account, states: StepFunctionBackend, desired: Desired
+) -> dict[str, str]:
+    machine = desired.state_machine
     states.create_state_machine(
         name=machine.name,
         definition=documents.minified(machine.definition),
         roleArn=machine.role_arn,
         tags=[{"key": key, "value": value} for key, value in machine.tags.items()],
     )
-    there = state_machine.read(target, machine.arn)
+    there = read.state_machine(account, machine.arn)
     assert there is not None
     return {machine.arn: there.unique_id}
 

@@ -13,7 +13,6 @@ class _Context:
 
     aws_request_id = "benchmark"
     function_name = "benchmark"
-    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:benchmark"
     memory_limit_in_mb = "512"
 
     def __init__(self, seconds: int) -> None:

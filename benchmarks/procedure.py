@@ -7,8 +7,8 @@ is out of date, the call is the corrected one; `policies/README.md` lists the co
 
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.model import documents
-from chalicelib.model.desired import Desired, ManagedPolicy, Role
+from chalicelib import documents
+from chalicelib.model import Desired, ManagedPolicy, Role
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -4,29 +4,31 @@ What most tools do today, reduced to the calls that any of them needs. Terraform
 to three times as many (36 an environment), ten at a time.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.cloud import environment
-from chalicelib.flow.plan import compare
-from chalicelib.model.actual import Actual, ActualPolicy, ActualRole, ActualStateMachine
-from chalicelib.model.desired import Desired
-from chalicelib.resources.change import AnyChange
-from chalicelib.resources.tags import as_map
+from chalicelib import compare
+from chalicelib.model import (
+    Actual,
+    ActualPolicy,
+    ActualRole,
+    ActualStateMachine,
+    Desired,
+    Difference,
+)
+from chalicelib.read import tags_of
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 
-def drift(iam: "IAMClient", desired: Desired) -> Sequence[AnyChange]:
+def drift(iam: "IAMClient", desired: Desired) -> Difference:
     """Return what differs in the roles and policies of one environment, read call by call."""
     roles = {role.name.lower(): _role(iam, role.name) for role in desired.roles}
     policies = {policy.arn: _policy(iam, policy.arn) for policy in desired.policies}
     machine = desired.state_machine
     # Not read here, and so taken for as it should be.
     unread = ActualStateMachine(machine.arn, "", machine.role_arn, machine.definition)
-    actual = Actual(roles, policies, unread)
-    return compare(environment(desired.name), desired, actual, lambda _: False).differences
+    return compare.difference(desired, Actual(roles, policies, unread))
 
 
 def _role(iam: "IAMClient", name: str) -> ActualRole:
@@ -47,7 +49,7 @@ def _role(iam: "IAMClient", name: str) -> ActualRole:
         trust_policy=role["AssumeRolePolicyDocument"],
         managed_policies=frozenset(policy["PolicyArn"] for policy in attached),
         inline_policies=documents,
-        tags=as_map(role.get("Tags")),
+        tags=tags_of(role.get("Tags")),
         permissions_boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
     )
 
@@ -60,5 +62,5 @@ def _policy(iam: "IAMClient", arn: str) -> ActualPolicy:
         arn=arn,
         unique_id=policy["PolicyId"],
         document=version["PolicyVersion"]["Document"],
-        tags=as_map(policy.get("Tags")),
+        tags=tags_of(policy.get("Tags")),
     )

@@ -10,9 +10,10 @@ from botocore.config import Config
 from msgspec.structs import replace
 
 from benchmarks import procedure, role_by_role
-from benchmarks.cloud import desired
+from benchmarks.cloud import PLACE
 from benchmarks.measuring import Sample, report, sample
-from chalicelib.model.desired import Desired
+from chalicelib import templates
+from chalicelib.model import Desired
 
 
 def manual_procedure(names: Sequence[str]) -> list[Sample]:
@@ -21,7 +22,9 @@ def manual_procedure(names: Sequence[str]) -> list[Sample]:
     # A client connects on its first call, which shall not be one of those measured.
     iam.list_roles(MaxItems=1)
     states.list_state_machines(maxResults=1)
-    return [sample(partial(procedure.follow, iam, states, each)) for each in map(desired, names)]
+    return [
+        sample(partial(procedure.follow, iam, states, desired)) for desired in map(_desired, names)
+    ]
 
 
 def fleet_role_by_role(names: Sequence[str], lanes: int) -> list[Sample]:
@@ -32,12 +35,12 @@ def fleet_role_by_role(names: Sequence[str], lanes: int) -> list[Sample]:
             and the times are added up, as if they had been read one after the other.
     """
     iam = boto3.client("iam", config=Config(max_pool_connections=lanes))
-    fleet = [desired(name) for name in names]
+    fleet = [_desired(name) for name in names]
 
-    def check(wanted: Desired) -> tuple[float, bool]:
+    def check(desired: Desired) -> tuple[float, bool]:
         start = time.perf_counter()
-        found = role_by_role.drift(iam, wanted)
-        return time.perf_counter() - start, not found
+        found = role_by_role.drift(iam, desired)
+        return time.perf_counter() - start, not found.all
 
     def check_all() -> list[tuple[float, bool]]:
         with ThreadPoolExecutor(lanes) as pool:
@@ -60,7 +63,7 @@ def one_drift_each(names: Sequence[str]) -> list[Sample]:
     policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
 
     def detach(name: str) -> None:
-        role = desired(name).role("notebook").name
+        role = _desired(name).role("notebook").name
         iam.detach_role_policy(RoleName=role, PolicyArn=policy)
 
     def detach_all() -> None:
@@ -68,6 +71,10 @@ def one_drift_each(names: Sequence[str]) -> list[Sample]:
             list(pool.map(detach, names))
 
     return [sample(detach_all, latency=0)]
+
+
+def _desired(name: str) -> Desired:
+    return templates.load().render(name, PLACE, {}, None)
 
 
 if __name__ == "__main__":
