@@ -83,13 +83,14 @@ def test_a_failed_repair_is_told_with_its_reason(world: World) -> None:
     assert (detail["outcome"], detail["error"]) == ("failed", only(report)["error"])
 
 
-def test_events_go_ten_at_a_time(world: World) -> None:
+def test_events_go_ten_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIVET_MAX_DRIFT", "1")
     for number in range(11):
         provision(world, f"{NAME}-{number}")
         named("tag_added").on(f"{NAME}-{number}", "notebook")
 
     with world.wire.recording() as made:
-        requested_run(world, {"apply": False})
+        requested_run(world)
 
     sent = [call.parameters["Entries"] for call in made if call.action == "PutEvents"]
     assert sorted(len(entries) for entries in sent) == [1, 10]

@@ -14,7 +14,7 @@ from . import inventory
 from .account import client
 from .checks import Answer
 from .drifts import named
-from .names import ACCOUNT, NAME, OPEN, OPEN_TRUST, POLICIES, POWER_USER, ROLES
+from .names import ACCOUNT, NAME, OPEN, OPEN_TRUST, POLICIES, ROLES
 from .wire import Call
 from .world import World, fresh
 
@@ -150,7 +150,7 @@ INVALID = Situation(
 PUT = Situation(
     "declare anew",
     _provisioned,
-    ("PUT", ENVIRONMENT, {"tags": {"team": "lake"}, "permissions_boundary": POWER_USER, "wait": 0}),
+    ("PUT", ENVIRONMENT, {"tags": {"team": "lake"}, "wait": 0}),
     _is(200),
 )
 REAPPLY = Situation("reapply", _drifted, ("POST", f"{ENVIRONMENT}/reapply", None), _is(200))
