@@ -98,7 +98,7 @@ def tag_added(target: Target) -> None:
     target.iam.tag_role(RoleName=target.role, Tags=[{"Key": "owner", "Value": "them"}])
 
 
-def boundary_added(target: Target) -> None:
+def boundary_changed(target: Target) -> None:
     target.iam.put_role_permissions_boundary(
         RoleName=target.role, PermissionsBoundary=target.aws(READ_ONLY)
     )
@@ -189,7 +189,7 @@ CATALOGUE = (
     Drift(tags_removed, ("tag_role",)),
     Drift(tag_changed, ("tag_role",)),
     Drift(tag_added, ("untag_role",), extra=True),
-    Drift(boundary_added, ("delete_permissions_boundary",)),
+    Drift(boundary_changed, ("put_permissions_boundary",)),
     Drift(managed_policy_detached, ("attach_managed_policy",)),
     Drift(all_managed_policies_detached, ("attach_managed_policy",)),
     Drift(managed_policy_attached, ("detach_managed_policy",), extra=True),
