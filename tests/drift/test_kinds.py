@@ -8,7 +8,7 @@ import pytest
 from tests.kit.drifts import CATALOGUE, Drift, Target
 from tests.kit.inventory import resources
 from tests.kit.names import ACCOUNT, NAME, READ_ONLY
-from tests.kit.product import KINDS
+from tests.kit.product import BOUNDARY_NAME, KINDS
 from tests.kit.world import World
 
 from .support import drift, only, provision, requested_run, scheduled_run, writes
@@ -93,21 +93,21 @@ def test_a_declared_boundary_is_put_back(
     assert changes == [
         {
             "kind": "put_permissions_boundary",
-            "role": "lambda_trigger",
-            "resource": arn + other.role,
-            "summary": "has permissions boundary ReadOnlyAccess; declared: PowerUserAccess",
-            "effect": "altered",
-            "expected": BOUNDARY,
-            "actual": READ_ONLY,
-        },
-        {
-            "kind": "put_permissions_boundary",
             "role": "notebook",
             "resource": arn + target.role,
             "summary": "has no permissions boundary; declared: PowerUserAccess",
             "effect": "widened",
             "expected": BOUNDARY,
             "actual": None,
+        },
+        {
+            "kind": "put_permissions_boundary",
+            "role": "lambda_trigger",
+            "resource": arn + other.role,
+            "summary": "has the permissions boundary ReadOnlyAccess; declared: PowerUserAccess",
+            "effect": "altered",
+            "expected": BOUNDARY,
+            "actual": READ_ONLY,
         },
     ]
     assert resources() == declared
@@ -159,7 +159,7 @@ def _restore(change: Any, iam: Any, states: Any) -> None:
         case "tag_role" | "untag_role":
             tags = [{"Key": key, "Value": value} for key, value in actual.items()]
             iam.tag_role(RoleName=role, Tags=tags)
-        case "delete_permissions_boundary":
+        case "put_permissions_boundary" | "delete_permissions_boundary":
             iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=actual)
         case "detach_managed_policy":
             iam.attach_role_policy(RoleName=role, PolicyArn=actual)
@@ -216,7 +216,10 @@ def test_all_deleted_comes_back_with_new_ids_recorded(world: World, dynamodb: An
             for role in kind.roles if kind.name == name else ():
                 kind.on(NAME, role)
     gone = resources()
-    assert gone == {"roles": {}, "policies": {}, "state machines": {}}
+    assert (gone["roles"], gone["state machines"]) == ({}, {})
+    assert list(gone["policies"]) == [
+        f"arn:aws:iam::{ACCOUNT}:policy/{BOUNDARY_NAME}",
+    ]
 
     assert only(requested_run(world))["outcome"] == "repaired"
 

@@ -156,6 +156,10 @@ def policy_tag_changed(target: Target) -> None:
     target.iam.tag_policy(PolicyArn=target.policy, Tags=[{"Key": "trivet:role", "Value": "theirs"}])
 
 
+def policy_tag_added(target: Target) -> None:
+    target.iam.tag_policy(PolicyArn=target.policy, Tags=[{"Key": "owner", "Value": "them"}])
+
+
 def policy_tags_removed(target: Target) -> None:
     target.iam.untag_policy(PolicyArn=target.policy, TagKeys=["trivet:environment", "trivet:role"])
 
@@ -199,6 +203,7 @@ CATALOGUE = (
     Drift(policy_edited, ("update_policy",), roles=tuple(POLICIES)),
     Drift(policy_deleted, ("create_policy", "attach_managed_policy"), roles=tuple(POLICIES)),
     Drift(policy_tag_changed, ("tag_policy",), roles=tuple(POLICIES), in_bulk=False),
+    Drift(policy_tag_added, ("untag_policy",), roles=tuple(POLICIES), in_bulk=False),
     Drift(policy_tags_removed, ("tag_policy",), roles=tuple(POLICIES), in_bulk=False),
     Drift(state_machine_deleted, ("create_state_machine",), roles=_WORKFLOW),
     Drift(state_machine_edited, ("update_state_machine",), roles=_WORKFLOW),
