@@ -95,8 +95,12 @@ class Operation:
             return self._pool
 
     def end(self) -> None:
-        """Let go of the threads; work that has not begun is dropped."""
+        """Let go of the threads: work that has not begun is dropped, and other work gets no call.
+
+        A read that nobody waits for any more would else go on in the time of the next operation.
+        """
         with self._lock:
+            self.deadline = self.last_call = self.started
             if self._pool is not None:
                 self._pool.shutdown(wait=False, cancel_futures=True)
                 self._pool = None

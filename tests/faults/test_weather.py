@@ -37,8 +37,11 @@ def _weathered(situation: Situation, weather: Weather) -> None:
         assert inventory.everything() == undisturbed.state
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("situation", [POST, REAPPLY, DELETE], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    ("situation", "kind"),
+    [*((POST, kind) for kind in KINDS), (REAPPLY, "all at once"), (DELETE, "all at once")],
+    ids=lambda each: each.name if isinstance(each, Situation) else each,
+)
 def test_bad_weather(situation: Situation, kind: str) -> None:
     weather = Weather(1, KINDS[kind])
     _weathered(situation, weather)

@@ -118,11 +118,13 @@ class Latency:
         self._of_dynamodb = seconds if of_dynamodb is None else of_dynamodb
 
     def __call__(self, call: Call, deliver: Deliver) -> AWSResponse:
-        answer = deliver()
         last = call.service in ("DynamoDB", "EventBridge")
         seconds = self._of_dynamodb if call.service == "DynamoDB" else self._seconds
         patience = LAST_CALL_TIMEOUT if last else CALL_TIMEOUT
-        self._clock.sleep(min(seconds, patience))
+        # From when it was sent: that moto works on one at a time does not make it slower.
+        until = self._clock.now() + min(seconds, patience)
+        answer = deliver()
+        self._clock.sleep(max(0, until - self._clock.now()))
         if seconds > patience:
             raise ReadTimeoutError(endpoint_url=call.url)
         return answer
