@@ -78,11 +78,12 @@ def environment_concerned(catalogue: Catalogue, detail: Mapping[str, Any]) -> st
 def _put_back(installation: Installation, event: Mapping[str, Any], name: str) -> None:
     # EventBridge itself says which account an event comes from: its sender cannot.
     account_id = str(event.get("account") or installation.home.place.account_id)
-    if installation.environments.get(account_id, name) is None:
+    entry = installation.environments.get(account_id, name)
+    if entry is None:
         return
     cause = _cause(event.get("detail") or {})
     try:
-        result = recheck(installation, installation.target(account_id), name, cause)
+        result = recheck(installation, installation.target(account_id), entry, cause)
     except Busy as error:
         # Whoever holds it may have read IAM before this change: Lambda comes again.
         telemetry.LOGGER.warning("iam change put off", extra={"reason": str(error)})

@@ -14,6 +14,7 @@ from chalicelib.flow.result import Result
 from chalicelib.installation import Installation
 from chalicelib.model.environment import Look, timestamp
 from chalicelib.model.history import Cause
+from chalicelib.table.entry import Entry
 from chalicelib.table.hold import Hold
 
 _SETTLED_AFTER = 30
@@ -21,32 +22,33 @@ _SETTLED_AFTER = 30
 does not stand for the change (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html)."""
 
 
-def recheck(installation: Installation, target: Target, name: str, cause: Cause) -> Result | None:
+def recheck(
+    installation: Installation, target: Target, entry: Entry, cause: Cause
+) -> Result | None:
     """Put an environment back as declared, if a change is there that was not seen yet.
 
     Args:
+        entry: the environment as recorded.
         cause: the event that told of the change.
 
     Returns:
-        `None` if there is no such environment, it is being deleted or paused, or it was checked
-        well after the change already.
+        `None` if it is being deleted or paused, or was checked well after the change already.
 
     Raises:
         TrivetError: it could not be put back.
     """
     environments, now = installation.environments, installation.operation.clock.now()
-    entry = environments.get(target.place.account_id, name)
-    if entry is None or entry.environment.being_deleted:
-        return None
     recorded = entry.environment
-    if recorded.paused_until(now) or _seen_since(recorded.checked_at, cause.event_time):
+    if recorded.being_deleted or recorded.paused_until(now):
         return None
-    entry.check_free(installation.operation.clock.now())
+    if _seen_since(recorded.checked_at, cause.event_time):
+        return None
+    entry.check_free(now)
     checked = replace(recorded, checked_at=timestamp(now))
     # Held before IAM is read, not after: of many calls at once, one reads.
     hold = environments.hold(entry, checked, "event_repair", (), cause)
     if hold is None:
-        raise environments.contended(recorded.account_id, name)
+        raise environments.contended(recorded.account_id, recorded.name)
     with hold:
         try:
             _put_back(installation, target, hold)

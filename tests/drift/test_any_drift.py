@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -36,7 +38,8 @@ any_drifts = given(
 @pytest.fixture(scope="module")
 def account() -> Iterator[World]:
     """An account with two environments that nobody touches."""
-    with fresh() as world:
+    lifted = {"TRIVET_PERMISSIONS_BOUNDARY": "none"}
+    with patch.dict(os.environ, lifted), fresh() as world:
         for boundary, name in TWINS.items():
             provision(world, name, permissions_boundary=boundary)
         yield world

@@ -8,7 +8,7 @@ import pytest
 from tests.kit.drifts import CATALOGUE, Drift, Target
 from tests.kit.inventory import resources
 from tests.kit.names import ACCOUNT, NAME, READ_ONLY
-from tests.kit.product import KINDS
+from tests.kit.product import BOUNDARY_NAME, KINDS
 from tests.kit.world import World
 
 from .support import drift, only, provision, requested_run, scheduled_run, writes
@@ -67,7 +67,8 @@ def test_each_kind_is_found_and_put_back_in_every_way(world: World, kind: Drift)
         _make(kind)
         assert alike(repaired(world)) == alike(found["changes"])
         assert resources() == declared
-    assert drift(world, NAME) == {"name": NAME, "in_sync": True, "changes": []}
+    in_sync = {"name": NAME, "in_sync": True, "changes": [], "foreign": []}
+    assert drift(world, NAME) == in_sync
 
 
 def _make(kind: Drift) -> None:
@@ -75,7 +76,10 @@ def _make(kind: Drift) -> None:
         kind.on(NAME, role)
 
 
-def test_a_declared_boundary_is_put_back(world: World, iam: Any) -> None:
+def test_a_declared_boundary_is_put_back(
+    world: World, iam: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIVET_PERMISSIONS_BOUNDARY", "none")
     provision(world, NAME, permissions_boundary=BOUNDARY)
     declared = resources()
     target = Target(NAME, "notebook")
@@ -89,25 +93,30 @@ def test_a_declared_boundary_is_put_back(world: World, iam: Any) -> None:
     assert changes == [
         {
             "kind": "put_permissions_boundary",
-            "role": "lambda_trigger",
-            "resource": arn + other.role,
+            "role": "notebook",
+            "resource": arn + target.role,
+            "summary": "has no permissions boundary; declared: PowerUserAccess",
+            "effect": "widened",
             "expected": BOUNDARY,
-            "actual": READ_ONLY,
+            "actual": None,
         },
         {
             "kind": "put_permissions_boundary",
-            "role": "notebook",
-            "resource": arn + target.role,
+            "role": "lambda_trigger",
+            "resource": arn + other.role,
+            "summary": "has the permissions boundary ReadOnlyAccess; declared: PowerUserAccess",
+            "effect": "altered",
             "expected": BOUNDARY,
-            "actual": None,
+            "actual": READ_ONLY,
         },
     ]
     assert resources() == declared
 
 
 def test_the_catalogue_has_every_kind_of_change() -> None:
-    here = {kind for drift in CATALOGUE for kind in drift.kinds} | {"put_permissions_boundary"}
-    assert here == KINDS
+    # These two follow from what is declared, and not from what somebody did.
+    declared = {"delete_permissions_boundary", "delete_policy"}
+    assert {kind for drift in CATALOGUE for kind in drift.kinds} | declared == KINDS
 
 
 def test_what_a_repair_undid_can_be_restored_from_its_report_alone(
@@ -115,7 +124,7 @@ def test_what_a_repair_undid_can_be_restored_from_its_report_alone(
 ) -> None:
     provision(world, NAME)
     undone = {"trust_opened", "session_lengthened", "description_changed", "tag_changed"}
-    undone |= {"tag_added", "boundary_added", "managed_policy_attached", "inline_policy_added"}
+    undone |= {"tag_added", "boundary_changed", "managed_policy_attached", "inline_policy_added"}
     undone |= {"inline_policy_edited", "policy_edited", "state_machine_edited"}
     for kind in CATALOGUE:
         if kind.name in undone:
@@ -150,7 +159,7 @@ def _restore(change: Any, iam: Any, states: Any) -> None:
         case "tag_role" | "untag_role":
             tags = [{"Key": key, "Value": value} for key, value in actual.items()]
             iam.tag_role(RoleName=role, Tags=tags)
-        case "delete_permissions_boundary":
+        case "put_permissions_boundary" | "delete_permissions_boundary":
             iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=actual)
         case "detach_managed_policy":
             iam.attach_role_policy(RoleName=role, PolicyArn=actual)
@@ -192,7 +201,7 @@ def test_extras_that_are_only_reported_stay_and_the_rest_is_put_back(world: Worl
     assert resources() == with_extras
 
     for kind in CATALOGUE:
-        if kind.name in ("trust_opened", "managed_policy_detached", "boundary_added"):
+        if kind.name in ("trust_opened", "managed_policy_detached", "boundary_changed"):
             kind.on(NAME, "notebook")
     assert only(requested_run(world))["outcome"] == "repaired"
     assert resources() == with_extras
@@ -207,7 +216,10 @@ def test_all_deleted_comes_back_with_new_ids_recorded(world: World, dynamodb: An
             for role in kind.roles if kind.name == name else ():
                 kind.on(NAME, role)
     gone = resources()
-    assert gone == {"roles": {}, "policies": {}, "state machines": {}}
+    assert (gone["roles"], gone["state machines"]) == ({}, {})
+    assert list(gone["policies"]) == [
+        f"arn:aws:iam::{ACCOUNT}:policy/{BOUNDARY_NAME}",
+    ]
 
     assert only(requested_run(world))["outcome"] == "repaired"
 

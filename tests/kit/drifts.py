@@ -98,7 +98,7 @@ def tag_added(target: Target) -> None:
     target.iam.tag_role(RoleName=target.role, Tags=[{"Key": "owner", "Value": "them"}])
 
 
-def boundary_added(target: Target) -> None:
+def boundary_changed(target: Target) -> None:
     target.iam.put_role_permissions_boundary(
         RoleName=target.role, PermissionsBoundary=target.aws(READ_ONLY)
     )
@@ -156,6 +156,10 @@ def policy_tag_changed(target: Target) -> None:
     target.iam.tag_policy(PolicyArn=target.policy, Tags=[{"Key": "trivet:role", "Value": "theirs"}])
 
 
+def policy_tag_added(target: Target) -> None:
+    target.iam.tag_policy(PolicyArn=target.policy, Tags=[{"Key": "owner", "Value": "them"}])
+
+
 def policy_tags_removed(target: Target) -> None:
     target.iam.untag_policy(PolicyArn=target.policy, TagKeys=["trivet:environment", "trivet:role"])
 
@@ -189,7 +193,7 @@ CATALOGUE = (
     Drift(tags_removed, ("tag_role",)),
     Drift(tag_changed, ("tag_role",)),
     Drift(tag_added, ("untag_role",), extra=True),
-    Drift(boundary_added, ("delete_permissions_boundary",)),
+    Drift(boundary_changed, ("put_permissions_boundary",)),
     Drift(managed_policy_detached, ("attach_managed_policy",)),
     Drift(all_managed_policies_detached, ("attach_managed_policy",)),
     Drift(managed_policy_attached, ("detach_managed_policy",), extra=True),
@@ -199,6 +203,7 @@ CATALOGUE = (
     Drift(policy_edited, ("update_policy",), roles=tuple(POLICIES)),
     Drift(policy_deleted, ("create_policy", "attach_managed_policy"), roles=tuple(POLICIES)),
     Drift(policy_tag_changed, ("tag_policy",), roles=tuple(POLICIES), in_bulk=False),
+    Drift(policy_tag_added, ("untag_policy",), roles=tuple(POLICIES), in_bulk=False),
     Drift(policy_tags_removed, ("tag_policy",), roles=tuple(POLICIES), in_bulk=False),
     Drift(state_machine_deleted, ("create_state_machine",), roles=_WORKFLOW),
     Drift(state_machine_edited, ("update_state_machine",), roles=_WORKFLOW),

@@ -102,7 +102,7 @@ def _drifted(world: World) -> None:
         named("policy_edited").on(NAME, "workflow_execution")
     for drift in (
         *("trust_opened", "description_changed", "session_lengthened", "tag_changed"),
-        *("tag_added", "boundary_added", "managed_policy_detached", "managed_policy_attached"),
+        *("tag_added", "boundary_changed", "managed_policy_detached", "managed_policy_attached"),
         *("inline_policy_added", "inline_policy_deleted"),
     ):
         named(drift).on(NAME, "notebook")
