@@ -5,52 +5,21 @@ account, findings first, and the row that counts them last. Until the run is con
 to so far is the sum of those rows. The 100 newest reports are kept, previews counted apart.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from heapq import merge
-from itertools import islice
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
-from chalicelib.errors import Unreadable
 from chalicelib.model.environment import timestamp
-from chalicelib.model.report import AccountRow, Finding, FleetRun, Report, ReportPage
-from chalicelib.table.rows import (
-    LAST,
-    MOST_BYTES,
-    cursor_of,
-    key,
-    packed,
-    read_cursor,
-    unpacked,
-    unreadable,
-)
-from chalicelib.table.sending import Item
+from chalicelib.model.report import Finding, FleetRun, Report, ReportPage
+from chalicelib.table import report_rows
+from chalicelib.table.report_rows import PREVIEW, RUN, AccountPart
+from chalicelib.table.rows import LAST, MOST_BYTES, cursor_of, key, packed, read_cursor, unpacked
 from chalicelib.table.table import Table
 
-KEPT = 100
-"""Reports of each kind."""
-
-_RUN, _PREVIEW = "drift-run", "drift-preview"
 _FLEET_RUN = "fleet"
-_PART_BYTES = 350_000
-_PART_FINDINGS = 50
-_COUNTS = ("checked", "in_sync", "drifted", "repaired", "failed")
-
-
-class AccountPart(msgspec.Struct, frozen=True):
-    """What a run came to in one account, and the AWS calls that took."""
-
-    row: AccountRow
-    aws_calls: dict[str, int] = {}
-    not_reached: list[str] = []
-    """As the report names them."""
-    would_change: int = 0
-    """How many environments a repair would change: what the brake counts."""
-    to_repair: bool = False
-    """Whether a repair of the account has anything to do."""
 
 
 def new_id(now: float, operation_id: str) -> str:
@@ -78,7 +47,7 @@ class Reports:
             report: with an id of `new_id`.
             preview: it only looks, and is counted apart.
         """
-        head = _head(_PREVIEW if preview else _RUN, report)
+        head = report_rows.head_of(PREVIEW if preview else RUN, report)
         self._table.write(
             f"recording drift run {report.id}",
             # Where there is one already, this operation wrote it and did not hear the answer.
@@ -96,29 +65,11 @@ class Reports:
         Args:
             run: the report's id.
         """
-        account_id = part.row.account_id
-        doing = f"recording drift run {run} of account {account_id}"
-        pk, first = _rows_pk(run), f"finding#{account_id}#"
-        parts = {
-            f"{first}{number:05}": packed(some) for number, some in enumerate(_parts(findings))
-        }
-        there = self._table.query(
-            doing,
-            pk,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :first)",
-            ExpressionAttributeValues={":first": {"S": first}},
-            ProjectionExpression="pk, sk",
-        )
-        # A process that died may have left more of them than there are now.
-        left = [{"Delete": {"Key": each}} for each in there if each["sk"]["S"] not in parts]
-        puts = [{"Put": {"Item": {**key(pk, sk), "part": some}}} for sk, some in parts.items()]
-        self._table.write_all(doing, [*left, *puts])
-        item = {**key(pk, f"account#{account_id}"), "account": packed(part)}
-        self._table.write(doing, {"Put": {"Item": item}})
+        report_rows.put_account(self._table, run, part, findings)
 
     def put_fleet_run(self, run: str, fleet_run: FleetRun) -> None:
         """Record what the steps of a run have to know of each other."""
-        item = {**key(_rows_pk(run), _FLEET_RUN), "fleet": packed(fleet_run)}
+        item = {**key(report_rows.rows_pk(run), _FLEET_RUN), "fleet": packed(fleet_run)}
         self._table.write(f"recording drift run {run}", {"Put": {"Item": item}})
 
     def fleet_run(self, run: str) -> FleetRun | None:
@@ -127,12 +78,12 @@ class Reports:
         Raises:
             Unreadable: its row does not say what it should.
         """
-        row = self._table.get(f"reading drift run {run}", key(_rows_pk(run), _FLEET_RUN))
+        row = self._table.get(f"reading drift run {run}", key(report_rows.rows_pk(run), _FLEET_RUN))
         return unpacked(row, "fleet", FleetRun) if row else None
 
     def parts(self, run: str) -> Sequence[AccountPart]:
         """Return what a run came to so far, account by account."""
-        return tuple(self._accounts(run))
+        return tuple(report_rows.accounts(self._table, run))
 
     def progress(self, run: str) -> Report | None:
         """Return what a run came to so far, or `None` where there is no such run.
@@ -140,22 +91,10 @@ class Reports:
         Raises:
             Unreadable: its head does not say what it should.
         """
-        found = self._find(run)
+        found = report_rows.find(self._table, run)
         if found is None or found[1].status == "finished":
             return found and found[1]
-        parts = self.parts(run)
-        rows = [part.row for part in parts]
-        calls: Counter[str] = Counter(found[1].aws_calls)
-        for part in parts:
-            calls.update(part.aws_calls)
-        sums = {name: sum(getattr(row, name) for row in rows) for name in _COUNTS}
-        return replace(
-            found[1],
-            **sums,
-            not_reached=[name for part in parts for name in part.not_reached],
-            accounts=rows,
-            aws_calls=dict(calls),
-        )
+        return report_rows.so_far(found[1], self.parts(run))
 
     def conclude(self, report: Report) -> None:
         """Record what a run came to in the end, and drop the oldest reports.
@@ -168,24 +107,24 @@ class Reports:
         Raises:
             Unreadable: its head does not say what it should.
         """
-        found = self._find(report.id)
-        kind = _RUN if found is None else found[0]
+        found = report_rows.find(self._table, report.id)
+        kind = RUN if found is None else found[0]
         self._table.write(
             f"concluding drift run {report.id}",
             {
                 "Put": {
-                    "Item": _head(kind, report),
+                    "Item": report_rows.head_of(kind, report),
                     "ConditionExpression": "attribute_not_exists(pk) OR finished = :no",
                     "ExpressionAttributeValues": {":no": {"BOOL": False}},
                 }
             },
         )
-        self._prune(kind)
+        report_rows.prune(self._table, kind)
 
     def forget(self, report: Report, preview: bool) -> None:
         """Forget a run that was recorded and not begun."""
-        head = key(_PREVIEW if preview else _RUN, report.id)
-        rows = [head, key(_rows_pk(report.id), _FLEET_RUN)]
+        head = key(PREVIEW if preview else RUN, report.id)
+        rows = [head, key(report_rows.rows_pk(report.id), _FLEET_RUN)]
         self._table.write_all(
             f"forgetting drift run {report.id}", [{"Delete": {"Key": row}} for row in rows]
         )
@@ -205,7 +144,7 @@ class Reports:
             return None
         found: list[Finding] = []
         size, next_cursor = 0, None
-        for part, at, finding in self._findings(run, sk, index):
+        for part, at, finding in report_rows.findings(self._table, run, sk, index):
             size += len(msgspec.json.encode(finding))
             if len(found) == limit or (found and size > MOST_BYTES):
                 next_cursor = cursor_of((part, at))
@@ -226,7 +165,7 @@ class Reports:
             Invalid: the cursor is none.
         """
         before = LAST if cursor is None else read_cursor(cursor, str)
-        heads = (self._heads(kind, before, limit + 1) for kind in (_RUN, _PREVIEW))
+        heads = (report_rows.heads(self._table, kind, before, limit + 1) for kind in (RUN, PREVIEW))
         found: list[Report] = []
         size = 0
         for report in merge(*heads, key=lambda each: each.id, reverse=True):
@@ -238,104 +177,5 @@ class Reports:
 
     def latest(self) -> Report | None:
         """Return the last finished report of a run that repaired, or `None`."""
-        heads = self._heads(_RUN, LAST, 10)
+        heads = report_rows.heads(self._table, RUN, LAST, 10)
         return next((each for each in heads if each.status == "finished" and each.applied), None)
-
-    def _find(self, run: str) -> tuple[str, Report] | None:
-        """Return the kind of a run, and its head."""
-        doing = f"reading drift run {run}"
-        rows = self._table.get_all(doing, [key(kind, run) for kind in (_RUN, _PREVIEW)])
-        # A head of 1.0 has parts that only 1.0 reads.
-        return next(((pk, _report(row)) for (pk, _), row in rows.items() if "head" in row), None)
-
-    def _heads(self, kind: str, before: str, size: int) -> Iterator[Report]:
-        rows = self._table.query(
-            "reading drift reports",
-            kind,
-            KeyConditionExpression="pk = :pk AND sk < :from",
-            ExpressionAttributeValues={":from": {"S": before}},
-            ScanIndexForward=False,
-            Limit=size,
-        )
-        for row in rows:
-            if "head" not in row:
-                continue
-            try:
-                yield _report(row)
-            except Unreadable as error:
-                self._table.unreadable.append(error)
-
-    def _accounts(self, run: str) -> Iterator[AccountPart]:
-        rows = self._table.query(
-            f"reading drift run {run}",
-            _rows_pk(run),
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :from)",
-            ExpressionAttributeValues={":from": {"S": "account#"}},
-        )
-        for row in rows:
-            try:
-                yield unpacked(row, "account", AccountPart)
-            except Unreadable as error:
-                self._table.unreadable.append(error)
-
-    def _findings(self, run: str, sk: str, index: int) -> Iterator[tuple[str, int, Finding]]:
-        """Return the findings from a place on, each with the part and the place in it."""
-        rows = self._table.query(
-            f"reading drift run {run}",
-            _rows_pk(run),
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :from AND :to",
-            ExpressionAttributeValues={":from": {"S": sk}, ":to": {"S": f"finding#{LAST}"}},
-        )
-        for row in rows:
-            part = row["sk"]["S"]
-            start = index if part == sk else 0
-            try:
-                findings = unpacked(row, "part", list[Finding])
-            except Unreadable as error:
-                self._table.unreadable.append(error)
-                continue
-            for at, finding in enumerate(findings[start:], start):
-                yield part, at, finding
-
-    def _prune(self, kind: str) -> None:
-        doing = "dropping old drift reports"
-        heads = self._table.query(
-            doing, kind, ScanIndexForward=False, ProjectionExpression="pk, sk, run"
-        )
-        for head in islice(heads, KEPT, None):
-            # 1.0 kept the run's id beside the time, where now the id is both.
-            run = (head.get("run") or head["sk"])["S"]
-            rows = self._table.query(doing, _rows_pk(run), ProjectionExpression="pk, sk")
-            self._table.write_all(doing, [{"Delete": {"Key": row}} for row in rows])
-            self._table.write(doing, {"Delete": {"Key": key(kind, head["sk"]["S"])}})
-
-
-def _rows_pk(run: str) -> str:
-    return f"{_RUN}#{run}"
-
-
-def _head(kind: str, report: Report) -> Item:
-    finished = {"BOOL": report.status == "finished"}
-    return {**key(kind, report.id), "head": packed(report), "finished": finished}
-
-
-def _report(row: Item) -> Report:
-    report = unpacked(row, "head", Report)
-    if report.id != row["sk"]["S"]:
-        raise unreadable(row, f"its document tells of run {report.id}")
-    return report
-
-
-def _parts(findings: Iterable[Finding]) -> Iterator[list[Finding]]:
-    """Return findings in parts as large as one row may be."""
-    part: list[Finding] = []
-    size = 0
-    for finding in findings:
-        length = len(msgspec.json.encode(finding))
-        if part and (len(part) == _PART_FINDINGS or size + length > _PART_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(finding)
-        size += length
-    if part:
-        yield part

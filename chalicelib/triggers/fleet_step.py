@@ -20,7 +20,7 @@ from chalicelib.flow.proving import needs_smoke_test
 from chalicelib.flow.tell import tell, tell_stopped
 from chalicelib.installation import Installation
 from chalicelib.model.report import Finding, FleetRun
-from chalicelib.table.reports import AccountPart
+from chalicelib.table.report_rows import AccountPart
 from chalicelib.triggers.invocation import invocation
 from chalicelib.verbs import drift_run, fleet_run
 from chalicelib.work import operation

@@ -22,7 +22,8 @@ from chalicelib.flow.tell import tell, tell_stopped
 from chalicelib.installation import Installation
 from chalicelib.model.environment import timestamp
 from chalicelib.model.report import AccountRow, Finding, Report, ReportPage, RunRequest
-from chalicelib.table.reports import AccountPart, new_id
+from chalicelib.table.report_rows import AccountPart
+from chalicelib.table.reports import new_id
 from chalicelib.work import operation, telemetry
 
 PAGE = 200

@@ -15,7 +15,7 @@ from chalicelib.aws import answers
 from chalicelib.installation import Installation
 from chalicelib.model.environment import timestamp
 from chalicelib.model.report import AccountRow, FleetRun, Report, ReportPage, RunRequest
-from chalicelib.table.reports import AccountPart
+from chalicelib.table.report_rows import AccountPart
 from chalicelib.verbs import drift_run
 from chalicelib.verbs.drift_run import PAGE, accounts_of, new_report
 from chalicelib.work import telemetry

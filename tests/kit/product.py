@@ -20,7 +20,7 @@ from chalicelib.flow.smoke_test import GIVE_UP_AFTER
 from chalicelib.model.desired import Place
 from chalicelib.resources import policy, role, state_machine
 from chalicelib.settings import DEFAULT_BOUNDARY as BOUNDARY_NAME
-from chalicelib.table import environments, reports
+from chalicelib.table import environments, report_rows
 from chalicelib.triggers import iam_change
 from chalicelib.work import operation, telemetry
 
@@ -130,7 +130,7 @@ def reading_records() -> tuple[type, str]:
 
 def reports_kept() -> tuple[Any, str]:
     """Return where Trivet has the number of reports that it keeps, for `patch.object`."""
-    return reports, "KEPT"
+    return report_rows, "KEPT"
 
 
 def templates_of(folder: Path) -> tuple[Any, str, Callable[[], Any]]:

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from chalicelib.errors import Invalid
 from chalicelib.model.environment import timestamp
 from chalicelib.model.report import AccountRow, Finding, Report
-from chalicelib.table.reports import KEPT, AccountPart, Reports, new_id
+from chalicelib.table.report_rows import KEPT, AccountPart
+from chalicelib.table.reports import Reports, new_id
 from tests.table.conftest import HOME, MEMBER, START, Bench, change
 
 
