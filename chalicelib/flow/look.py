@@ -108,8 +108,7 @@ def in_bulk(
     Args:
         boundary: the ARN of the permissions boundary, to be read with them.
     """
-    if not wanted:
-        return Bulk({})
+    # An account without environments too: only so is it known that it can be reached.
     roles_of = {each.name.lower(): one.name for _, one in wanted for each in one.roles}
     arns = {each.arn for _, one in wanted for each in one.policies} | {boundary}
     settings = threads.start(_role_settings, target, roles_of)

@@ -66,6 +66,10 @@ def run(installation: Installation, request: RunRequest) -> ReportPage:
         stopped = brake(installation, request, _counts(installation, course))
         repair = request.apply and stopped is None
         _check(installation, course, repair, record=request.apply)
+        if request.apply:
+            tell(installation.home, course.findings)
+        if request.apply and stopped:
+            tell_stopped(installation.home, course.report.id, stopped)
         course.report = _concluded(installation, request, course, stopped)
         not_reached = course.report.not_reached
         if request.environments is None and request.accounts is None:
@@ -73,10 +77,6 @@ def run(installation: Installation, request: RunRequest) -> ReportPage:
     finally:
         if request.apply:
             release(installation, next_start)
-    if request.apply:
-        tell(installation.home, course.findings)
-        if stopped:
-            tell_stopped(installation.home, course.report.id, stopped)
     telemetry.count("RunDuration", installation.operation.clock.now() - started)
     return _kept(installation, request, course)
 
@@ -304,9 +304,12 @@ def _kept(installation: Installation, request: RunRequest, course: _Course) -> R
         TrivetError: the report of a scheduled run could not be kept: nobody else has it.
     """
     report, reports = course.report, installation.reports
+    whole = ReportPage(**msgspec.structs.asdict(report), environments=course.findings)
     try:
         with operation.closing():
-            reports.begin(report, preview=not request.apply)
+            # Only what is kept whole counts as finished.
+            begun = replace(report, status="running", finished_at=None)
+            reports.begin(begun, preview=not request.apply)
             for result in course.results:
                 reports.add_account(report.id, AccountPart(result.row), result.findings)
             reports.conclude(report)
@@ -315,13 +318,11 @@ def _kept(installation: Installation, request: RunRequest, course: _Course) -> R
             return page
     except TrivetError as error:
         # It is the one account of what was undone: the log and whoever asked get it all the same.
-        whole = msgspec.json.encode(report).decode()
-        reason = {"reason": str(error), "report": whole}
+        reason = {"reason": str(error), "report": msgspec.json.encode(whole).decode()}
         telemetry.LOGGER.error("drift report not kept", extra=reason)
         if request.trigger == "schedule":
             raise
-    fields = msgspec.structs.asdict(report)
-    return ReportPage(**fields, environments=course.findings)
+    return whole
 
 
 def report_page(

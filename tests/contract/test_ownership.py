@@ -50,7 +50,6 @@ def test_foreign_roles_and_policies_are_all_named_and_nothing_is_changed(
         make_policy(iam, f"{name}-LambdaTriggerStepFuncRole"),
         make_policy(iam, f"{name}-AmazonSageMaker-StepFunctionsWorkflowExecutionPolicy"),
     ]
-    api.provision(f"{name}-before", wait=0)
     before = inventory.held()
 
     for body in ({}, {"dry_run": True}, {"wait": 0}):
@@ -77,7 +76,6 @@ def test_what_belongs_to_another_environment_is_never_taken(
     role = make_role(iam, f"{name}-SageMaker", Tags=tags("another"))
     policy = make_policy(iam, f"{name}-LambdaTriggerStepFuncRole", Tags=tags("another"))
     untagged = make_role(iam, f"{name}-LambdaTriggerStepFunc")
-    api.provision(f"{name}-before", wait=0)
     before = inventory.held()
 
     answer = declare(api, name, adopt)
@@ -94,7 +92,6 @@ def test_what_belongs_to_another_environment_is_never_taken(
 
 def test_role_at_another_path_is_never_taken(api: Api, iam: Any, name: str) -> None:
     role = make_role(iam, f"{name}-SageMaker", Path="/service-role/")
-    api.provision(f"{name}-before", wait=0)
     before = inventory.held()
 
     for adopt in (False, True):

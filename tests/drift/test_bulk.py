@@ -23,7 +23,7 @@ BULK = {"GetAccountAuthorizationDetails", "ListRoles", "ListPolicies"}
 def test_every_page_is_read_and_put_together(world: World, iam: Any) -> None:
     names = [f"{NAME}-{number}" for number in range(3)]
     for name in names:
-        provision(world, name, permissions_boundary="arn:aws:iam::aws:policy/PowerUserAccess")
+        provision(world, name)
     declared = resources()
     pages = AwsPages(size=4)
     pages.learn_ids(iam.list_policies(Scope="Local")["Policies"])

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kit.drifts import named
 from tests.kit.inventory import resources
-from tests.kit.names import NAME
+from tests.kit.names import ACCOUNT, NAME
 from tests.kit.wire import Call, refusing
 from tests.kit.world import World
 
@@ -54,13 +54,15 @@ def test_each_environment_not_in_sync_is_told_without_documents(world: World) ->
     details = [json.loads(entry["Detail"]) for entry in entries]
     assert details == [
         {
+            "account_id": ACCOUNT,
             "environment": each["name"],
             "outcome": "repaired",
             "changes": [
-                {key: change[key] for key in ("kind", "role", "resource")}
+                {key: change[key] for key in ("kind", "role", "resource", "summary", "effect")}
                 for change in each["changes"]
             ],
             "error": None,
+            "actor": None,
         }
         for each in report["environments"]
     ]
