@@ -21,7 +21,7 @@ from chalicelib.table.hold import Hold
 from chalicelib.table.records import Records
 from chalicelib.table.sending import Write
 from chalicelib.table.table import MOST_WRITES, Table
-from chalicelib.work.operation import Clock, Operation
+from chalicelib.work.operation import Clock, Operation, under_way
 
 HOME = "123456789012"
 MEMBER = "210987654321"
@@ -192,3 +192,10 @@ def _client() -> Any:
 def bench() -> Iterator[Bench]:
     with mock_aws():
         yield Bench(Wire(_client()))
+
+
+@pytest.fixture(autouse=True)
+def _working() -> Iterator[None]:
+    """An operation to lend its threads; each table counts time for one of its own."""
+    with under_way(Operation(started=START, deadline=START, last_call=START)):
+        yield
