@@ -58,17 +58,17 @@ def _denied(situation: Situation, action: str) -> None:
         assert inventory.everything() == situation.undisturbed().state
 
 
-@pytest.mark.parametrize("situation", [POST], ids=lambda each: each.name)
-def test_any_action_denied(situation: Situation, scenario: Scenario) -> None:
-    for action in _actions(situation):
+def test_any_change_denied(scenario: Scenario) -> None:
+    """The soak test has readings denied too."""
+    for action in sorted({call.action for call in POST.undisturbed().calls if call.writes}):
         with scenario(action=action):
-            _denied(situation, action)
+            _denied(POST, action)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize(
     "situation",
-    [POST_AND_WAIT, PUT, REAPPLY, DRIFT_RUN, DELETE, SMOKE_TEST],
+    [POST, POST_AND_WAIT, PUT, REAPPLY, DRIFT_RUN, DELETE, SMOKE_TEST],
     ids=lambda each: each.name,
 )
 def test_any_action_of_any_operation_denied(situation: Situation, scenario: Scenario) -> None:

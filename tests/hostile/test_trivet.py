@@ -12,7 +12,15 @@ LONG_SINCE = 300
 
 
 @pytest.mark.parametrize(
-    "situation", [POST, PUT, REAPPLY, DRIFT_RUN, DELETE], ids=lambda each: each.name
+    "situation",
+    [
+        POST,
+        pytest.param(PUT, marks=pytest.mark.soak),
+        pytest.param(REAPPLY, marks=pytest.mark.soak),
+        DRIFT_RUN,
+        DELETE,
+    ],
+    ids=lambda each: each.name,
 )
 def test_it_ends_as_on_a_kind_aws(situation: Situation) -> None:
     undisturbed = situation.undisturbed()
