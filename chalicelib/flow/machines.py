@@ -1,0 +1,98 @@
+"""State machines of many environments, which no bulk listing shows: read beside everything else.
+
+Step Functions lets them be read slowly. The repair of roles and policies does not wait for that,
+and what could not be read is asked for once more after all the others.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from chalicelib.aws.accounts import Target
+from chalicelib.errors import Unavailable
+from chalicelib.flow.account_case import Case, as_declared
+from chalicelib.model.actual import ActualStateMachine
+from chalicelib.resources import state_machine
+from chalicelib.work.operation import Operation
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RESERVE = 5
+"""Seconds that must be left for an environment to be begun."""
+
+_GLANCE = 0.05
+"""Seconds between two looks at the clock."""
+
+_UNREAD = "The state machine could not be read in time: the next run looks at it."
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """The readings under way, by the environment's name."""
+
+    operation: Operation
+    target: Target
+    readings: "dict[str, Future[ActualStateMachine | None]]"
+
+    @classmethod
+    def read(
+        cls, pool: ThreadPoolExecutor, operation: Operation, target: Target, cases: Sequence[Case]
+    ) -> "Machines":
+        """Begin to read the state machines of these environments, in their order."""
+        return cls(
+            operation,
+            target,
+            {each.name: submitted(pool, _read, target, each) for each in cases},
+        )
+
+    def awaited(
+        self, case: Case, until: float | None
+    ) -> tuple[str | None, ActualStateMachine | None]:
+        """Return the state machine, taken as declared where the rest is not to wait for it.
+
+        Args:
+            until: when not to wait any longer; `None` for as long as there is time.
+
+        Returns:
+            What to say where it was not read, and the state machine.
+
+        Raises:
+            TimeoutError: it was not read in time.
+            TrivetError: AWS refuses or fails, asked again after all the others.
+        """
+        machine = self.readings[case.name]
+        try:
+            return None, self._read_by(machine, until)
+        except (TimeoutError, Unavailable):
+            if until is None and machine.done():
+                return None, _read(self.target, case)
+            if until is None:
+                raise
+        return _UNREAD, as_declared(case)
+
+    def _read_by(
+        self, machine: "Future[ActualStateMachine | None]", until: float | None
+    ) -> ActualStateMachine | None:
+        current = self.operation
+        while not machine.done():
+            left = current.time_left() - RESERVE
+            left = left if until is None else min(left, until - current.clock.now())
+            if left <= 0:
+                raise TimeoutError
+            wait([machine], min(left, _GLANCE))
+        return machine.result()
+
+
+def _read(target: Target, case: Case) -> ActualStateMachine | None:
+    return state_machine.read(target, case.desired.state_machine.arn)
+
+
+def submitted(
+    pool: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> "Future[T]":
+    """Start a function in a pool, working for the operation of this thread."""
+    return pool.submit(copy_context().run, partial(function, *args, **kwargs))
