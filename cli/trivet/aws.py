@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
-from trivet.api import Unreachable
+from trivet.errors import Unreachable
 
 _SIGN_IN = "Sign in (aws sso login, aws login), or name a profile with AWS_PROFILE."
 
