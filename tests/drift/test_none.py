@@ -180,9 +180,9 @@ def test_any_rewording_of_what_is_declared_is_the_same_and_any_edit_is_not(
     statement = data.draw(st.sampled_from(edited["Statement"]))
     edit = data.draw(st.sampled_from(["effect", "more actions", "one statement less"]))
     if edit == "effect":
-        statement["Effect"] = "Deny"
+        statement["Effect"] = "Allow" if statement["Effect"] == "Deny" else "Deny"
     elif edit == "more actions":
-        actions = statement["Action"]
+        actions = statement.get("Action", [])
         statement["Action"] = [*(actions if isinstance(actions, list) else [actions]), "iam:*"]
     else:
         edited["Statement"].remove(statement)
