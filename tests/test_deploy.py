@@ -25,6 +25,7 @@ from tools.embedded_aws import EmbeddedAws, embedded_aws
 FUNCTIONS = {
     "trivet-dev": ("api_handler", "app.app", 1024, 30),
     "trivet-dev-drift_run": ("drift_run", "app.drift_run", 1769, 900),
+    "trivet-dev-fleet_step": ("fleet_step", "app.fleet_step", 1769, 900),
     "trivet-dev-iam_change": ("iam_change", "app.iam_change", 512, 60),
 }
 ROLES = ("SageMaker", "StepFunctionsWorkflowExecution", "LambdaTriggerStepFunc")

@@ -25,6 +25,7 @@ STAGES = ("dev", "prod")
 FUNCTIONS = {
     "APIHandler": "app.app",
     "DriftRun": "app.drift_run",
+    "FleetStep": "app.fleet_step",
     "IamChange": "app.iam_change",
 }
 
@@ -98,7 +99,7 @@ def test_template_has_the_functions_as_configured(project: Path, stage: str) -> 
         assert policy["PolicyDocument"] == json.loads(expected.read_text())
         assert "ManagedPolicyArns" not in role
     timeouts = {name: each["Timeout"] for name, each in functions.items()}
-    assert timeouts == {"APIHandler": 30, "DriftRun": 900, "IamChange": 60}
+    assert timeouts == {"APIHandler": 30, "DriftRun": 900, "FleetStep": 900, "IamChange": 60}
     # The events of a storm wait for their turn.
     assert functions["IamChange"]["ReservedConcurrentExecutions"] == 2
     [schedule] = functions["DriftRun"]["Events"].values()
@@ -142,7 +143,7 @@ def test_functions_are_named_as_chalice_deploy_names_them(project: Path, stage: 
     resources = sam(project, stage)["Resources"]
     named = {
         resources[logical]["Properties"]["FunctionName"]["Fn::Sub"]
-        for logical in ("APIHandler", "DriftRun", "IamChange")
+        for logical in ("APIHandler", "DriftRun", "FleetStep", "IamChange")
     }
     roles = {
         each["Properties"]["RoleName"]["Fn::Sub"]
@@ -153,8 +154,9 @@ def test_functions_are_named_as_chalice_deploy_names_them(project: Path, stage: 
     [rule] = resources["IamChange"]["Properties"]["Events"].values()
     app = "${AWS::StackName}"
 
-    assert named == {app, f"{app}-drift_run", f"{app}-iam_change"}
-    assert roles == {f"{app}-{key}" for key in ("api_handler", "drift_run", "iam_change")}
+    others = ("drift_run", "fleet_step", "iam_change")
+    assert named == {app, *(f"{app}-{key}" for key in others)}
+    assert roles == {f"{app}-{key}" for key in ("api_handler", *others)}
     assert schedule["Properties"]["Name"] == {"Fn::Sub": f"{app}-drift_run-event"}
     assert rule["Properties"]["RuleName"] == {"Fn::Sub": f"{app}-iam_change-event"}
 
@@ -185,31 +187,42 @@ def test_no_stale_package_is_served_after_a_renaming(tmp_path: Path) -> None:
 
     def name_in_cache() -> str:
         for path, content in generated(project).items():
+            (project / path).parent.mkdir(parents=True, exist_ok=True)
             (project / path).write_text(content)
         return str(packager.deployment_package_filename(str(project), "python3.11"))
 
-    glue = project / "policies" / "glue"
-    shutil.copytree(project / "policies" / "lambda_trigger", glue)
+    profile = project / "policies" / "standard"
+    glue = profile / "glue"
+    shutil.copytree(profile / "lambda_trigger", glue)
     role = json.loads((glue / "role.json").read_text())
     role |= {"name": "${environment}-Glue", "customer_managed_policies": []}
     (glue / "role.json").write_text(json.dumps(role))
+    _name_role(profile, "glue")
     before = name_in_cache()
     assert name_in_cache() == before
-    glue.rename(project / "policies" / "etl")
+    glue.rename(profile / "etl")
+    _name_role(profile, "etl")
 
     assert name_in_cache() != before
+
+
+def _name_role(profile: Path, key: str) -> None:
+    """Have the profile name a fourth role."""
+    file = profile / "profile.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"roles": [*content["roles"][:3], key]}))
 
 
 def test_package_that_is_stale_is_found_out(project: Path, tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     shutil.copytree(project, checkout, symlinks=True)
-    trust = checkout / "policies" / "notebook" / "trust.json"
+    trust = checkout / "policies" / "standard" / "notebook" / "trust.json"
     trust.write_text(trust.read_text().replace("sagemaker", "glue"))
     (checkout / "chalicelib" / "added.py").touch()
 
     assert check_package.found_in(project / "dev" / "deployment.zip", checkout) == [
         "chalicelib/added.py is missing",
-        "policies/notebook/trust.json is not as in the checkout",
+        "policies/standard/notebook/trust.json is not as in the checkout",
     ]
 
 

@@ -41,7 +41,7 @@ def seen() -> dict[str, Any]:
         after_run = held()
         hold()
         reapplied = world.post(f"/environments/{NAME}/reapply").body
-        described = document()["components"]["schemas"]["ChangeDocument"]["properties"]
+        described = document()["components"]["schemas"]["ChangeKind"]
         return {
             "plan": kinds(planned["changes"]),
             "drift": [each["summary"] for each in found["changes"]],
@@ -50,7 +50,7 @@ def seen() -> dict[str, Any]:
             "reapplied": kinds(reapplied["changes"]),
             "after that": held(),
             "in sync": drift(world, NAME)["in_sync"],
-            "documented": "remove_from_instance_profile" in described["kind"]["enum"],
+            "documented": "remove_from_instance_profile" in described["enum"],
             "events": sorted(
                 each for each in IAM_CHANGES["detail"]["eventName"] if "InstanceProfile" in each
             ),

@@ -129,7 +129,7 @@ def test_what_lambda_does_itself_is_allowed() -> None:
 
 def test_every_granted_action_is_used(recorded: Recorded) -> None:
     for function in FUNCTIONS:
-        assert unused(POLICIES[function], used(recorded, function)) == []
+        assert (function, unused(POLICIES[function], used(recorded, function))) == (function, [])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

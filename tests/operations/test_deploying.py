@@ -131,10 +131,7 @@ def test_what_api_gateway_refuses_is_problem_json() -> None:
         said = answer["responseTemplates"]["application/json"]
         told = json.loads(said.replace("$context.error.messageString", '"no such route"'))
         assert told["status"] == 403 == int(answer["statusCode"])
-        assert (
-            told["type"]
-            in product.document()["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]
-        )
+        assert told["type"] in product.document()["components"]["schemas"]["ProblemType"]["enum"]
 
 
 def test_old_boundary_is_replaced_and_its_oldest_version_pruned() -> None:

@@ -61,15 +61,13 @@ ASSUME_ROLE = ("sts:AssumeRole",)
 WRITE_LOGS = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
 TRACE = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 PUT_EVENTS = ("events:PutEvents",)
-USE_TABLE = (
+USE_RECORD = (
     "dynamodb:BatchGetItem",
-    "dynamodb:BatchWriteItem",
     "dynamodb:DeleteItem",
     "dynamodb:GetItem",
     "dynamodb:PutItem",
-    "dynamodb:Query",
-    "dynamodb:UpdateItem",
 )
+USE_TABLE = (*USE_RECORD, "dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:UpdateItem")
 """A transaction is authorised as the single operations in it."""
 LOOK_AFTER_TABLE = (
     "dynamodb:CreateTable",

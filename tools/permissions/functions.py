@@ -101,7 +101,9 @@ def _at_home(function: Function, stage: Stage) -> Iterator[Statement]:
     )
     yield allow("TraceWithXRay", actions.TRACE, ["*"])
     table = [arn("dynamodb", f"table/{stage.table}")]
-    yield allow("KeepDeclaredState", actions.USE_TABLE, table)
+    # The handler of IAM's events keeps one record, and lists nothing.
+    used = actions.USE_RECORD if function == "iam_change" else actions.USE_TABLE
+    yield allow("KeepDeclaredState", used, table)
     yield allow(
         "TellEventBridgeAsTrivet",
         actions.PUT_EVENTS,
