@@ -157,11 +157,6 @@ def _message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", ""))
 
 
-def is_throttled(error: BaseException) -> bool:
-    """Tell whether AWS asked for fewer calls."""
-    return code_of(error) in THROTTLED
-
-
 def not_offered(operation: str, status: int, code: str) -> bool:
     """Tell whether an answer means that the endpoint lacks an operation, as emulators can.
 

@@ -4,11 +4,10 @@ A change tells `expected`, as declared, and `actual`, as AWS has it. Putting it 
 the second to the first: so `-` is what is there now and `+` what is declared.
 """
 
-import difflib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from trivet import diff
 from trivet.output import Styled
 
 _EFFECTS = {"widened": "bold red", "narrowed": "yellow", "altered": "magenta"}
@@ -56,27 +55,6 @@ def _one(change: Change) -> Iterator[Line]:
     if str(change["kind"]).startswith("create_"):
         # All of it is new, as the profile has it: its summary says enough.
         return
-    for found in _differing(_written(change["actual"]), _written(change["expected"])):
-        yield [(f"      {found}", _SIGNS.get(found[0], "dim"))]
-
-
-def _written(value: Any) -> list[str]:
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return [value]
-    written = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
-    # A comma says only that more follows, and would make the line before an addition differ.
-    return [line.removesuffix(",") for line in written.splitlines()]
-
-
-def _differing(actual: list[str], expected: list[str]) -> Iterator[str]:
-    """Yield the lines that differ with two around them, as `diff -u` has them."""
-    lines = difflib.unified_diff(actual, expected, lineterm="", n=2)
-    first = True
-    for found in list(lines)[2:]:
-        if not found.startswith("@@"):
-            yield f"{found[0]} {found[1:]}"
-        elif not first:
-            yield "  ..."
-        first = False
+    for sign, text in diff.lines(change):
+        found = "  ..." if sign == "gap" else f"{sign} {text}"
+        yield [(f"      {found}", _SIGNS.get(sign, "dim"))]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli import documents
-from trivet import differences
+from trivet import diff, differences
 
 DOCUMENTS = st.none() | st.recursive(
     st.text(max_size=5) | st.integers(),
@@ -32,9 +32,9 @@ def test_what_is_shown_as_gone_and_as_new_is(actual: Any, expected: Any) -> None
 
     gone = {line[2:] for line in lines if line.startswith("- ")}
     new = {line[2:] for line in lines if line.startswith("+ ")}
-    assert gone <= set(differences._written(actual))
-    assert new <= set(differences._written(expected))
-    assert bool(gone | new) == (differences._written(actual) != differences._written(expected))
+    assert gone <= set(diff._text(actual))
+    assert new <= set(diff._text(expected))
+    assert bool(gone | new) == (diff._text(actual) != diff._text(expected))
 
 
 def test_a_change_has_a_sign_and_its_effect_a_colour() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.console import diff, words
+from trivet import diff
+from trivet.console import words
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

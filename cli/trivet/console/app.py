@@ -7,8 +7,9 @@ from flask import Flask, redirect, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
+from trivet import diff
 from trivet.api import Api
-from trivet.console import accounts, declare, diff, drift_runs, environments, pages, words
+from trivet.console import accounts, declare, drift_runs, environments, pages, words
 from trivet.console.guard import Guard
 from trivet.errors import Problem, Unreachable
 
