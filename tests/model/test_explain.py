@@ -15,7 +15,6 @@ from chalicelib.model import explain
 from chalicelib.model.change import Explanation
 
 ROOT = Path(__file__).parent.parent.parent
-TEMPLATES = next(each for each in (ROOT / "policies/standard", ROOT / "policies") if each.is_dir())
 PLACES = {
     "${partition}": "aws",
     "${environment}": "lake",
@@ -31,7 +30,7 @@ Edit = Callable[[list[Any]], Any]
 
 
 def template(path: str) -> Any:
-    text = (TEMPLATES / path).read_text()
+    text = (ROOT / "policies" / path).read_text()
     for place, value in PLACES.items():
         text = text.replace(place, value)
     return json.loads(text)
