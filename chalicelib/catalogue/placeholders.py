@@ -29,8 +29,8 @@ def filled(template: Any, values: Values, file: Path) -> Any:
         TemplateError: a placeholder is unknown, unclosed, or a list where no list can stand.
     """
     if isinstance(template, str):
-        return _text(template, values, file)
-    if isinstance(template, Mapping):
+        return _text(template, values, file) if "${" in template else template
+    if isinstance(template, dict):
         return {_text(key, values, file): filled(v, values, file) for key, v in template.items()}
     if isinstance(template, list):
         return [
@@ -56,6 +56,8 @@ def used(template: Any) -> set[str]:
 
 def _choices(text: str, values: Values) -> list[Values]:
     """Return the values for each string that this one stands for."""
+    if "${" not in text:
+        return [values]
     choices: list[Values] = [values]
     for name in sorted(used(text)):
         several = values.get(name)

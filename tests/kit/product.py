@@ -6,6 +6,7 @@ templates, comparing) import what they test themselves.
 
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,20 +108,31 @@ def expected_decision(
     assert name is not None
     place = Place(account, partition, "us-east-1")
     # No two profiles expect the opposite of one question.
-    rendered = [
-        profile.render(name, place, tags={}, permissions_boundary=None, parameters={})
-        for profile in profiles.profiles.values()
-    ]
     expected = [
         each.expect
-        for desired in rendered
-        for each in desired.expectations
-        if desired.role(each.role).arn == source
-        and (each.action, each.resource) == (action, resource)
+        for profile in profiles.profiles.values()
+        for each in _expectations(profile, name, place)
+        if (each.role, each.action, each.resource) == (source, action, resource)
         and all(context.get(key) == [value] for key, value in each.context.items())
     ]
     # Groups are asked as a product of actions and resources: of some pairs nothing is expected.
     return "allowed" if "allowed" in expected else "implicitDeny"
+
+
+_RENDERED: dict[Any, tuple[Any, list[Any]]] = {}
+
+
+def _expectations(profile: Any, name: str, place: Place) -> list[Any]:
+    """Return a profile's expectations of an environment, each with its role's ARN; rendered once."""
+    kept = _RENDERED.get((id(profile), name, place))
+    if kept is None:
+        desired = profile.render(name, place, tags={}, permissions_boundary=None, parameters={})
+        expectations = [
+            replace(each, role=desired.role(each.role).arn) for each in desired.expectations
+        ]
+        # The profile is kept too, so that no other one gets its id.
+        kept = _RENDERED[id(profile), name, place] = (profile, expectations)
+    return kept[1]
 
 
 def reading_records() -> tuple[type, str]:
