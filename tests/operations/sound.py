@@ -42,6 +42,7 @@ def client(service: str) -> Any:
 def deploy() -> None:
     """Make everything."""
     make_functions()
+    make_logs()
     make_rules()
     make_table()
     make_account()
@@ -54,7 +55,7 @@ def deployment(answers: Answers) -> Deployment:
 
 
 def make_functions() -> None:
-    iam, functions, logs = client("iam"), client("lambda"), client("logs")
+    iam, functions = client("iam"), client("lambda")
     trust = {
         "Effect": "Allow",
         "Principal": {"Service": "lambda.amazonaws.com"},
@@ -69,8 +70,14 @@ def make_functions() -> None:
         policy = packaged()["stages"][STAGE]["policies"][key]
         iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=json.dumps(policy))
         create_function(functions, name, made["Role"]["Arn"])
-        logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
-        logs.put_retention_policy(logGroupName=f"/aws/lambda/{name}", retentionInDays=90)
+
+
+def make_logs() -> None:
+    logs = client("logs")
+    for key in FUNCTIONS:
+        group = f"/aws/lambda/{function_name(key, STAGE)}"
+        logs.create_log_group(logGroupName=group)
+        logs.put_retention_policy(logGroupName=group, retentionInDays=90)
 
 
 def create_function(functions: Any, name: str, role: str, code: str = "release") -> None:
