@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import botocore.session
 from moto import mock_aws
+from moto.core import responses
 from moto.core.models import botocore_stubber
 from moto.iam import models
 
@@ -28,6 +29,10 @@ _USED_BY_TESTS = {
     "PowerUserAccess",
     "ReadOnlyAccess",
 }
+
+
+_METHOD_NAMES = cache(responses.method_names_from_class)
+"""moto lists a class's methods anew at every call."""
 
 
 @contextmanager
@@ -47,6 +52,7 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
     with (
         patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}),
         patch.object(models.IAMBackend, "_init_aws_policies", _managed_policies),
+        patch.object(responses, "method_names_from_class", _METHOD_NAMES),
         patch.object(botocore.session, "get_session", _session),
         mock_aws(config=settings),
         wire.installed() as installed,
