@@ -1,9 +1,10 @@
 """What one operation works with: the one place where it is put together."""
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from chalicelib import catalogue as catalogue_of
 from chalicelib import settings as settings_of
@@ -25,8 +26,7 @@ from chalicelib.work.operation import Operation
 POLICIES = Path(__file__).parent.parent / "policies"
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(msgspec.Struct, frozen=True):
     """This deployment of Trivet, as one operation uses it."""
 
     operation: Operation

@@ -6,9 +6,10 @@ templates, comparing) import what they test themselves.
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from app import app
 from chalicelib import catalogue, errors
