@@ -32,13 +32,17 @@ class Installation(msgspec.Struct, frozen=True):
     operation: Operation
     settings: Settings
     home: Home
-    catalogue: Catalogue
     table: Table
     environments: Environments
     history: History
     reports: Reports
     accounts: Accounts
     fleet: Fleet
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The profiles. They are read when first asked for: some requests need none."""
+        return catalogue_of.load(allowed=self.settings.profiles)
 
     def registered(self, account_id: str | None) -> str:
         """Return the id of an account that environments can be in; home's for `None`.
@@ -109,7 +113,6 @@ def installed(current: Operation, function_arn: str) -> Installation:
         operation=current,
         settings=settings,
         home=home,
-        catalogue=catalogue_of.load(allowed=settings.profiles),
         table=table,
         environments=Environments(table),
         history=History(table),

@@ -144,9 +144,6 @@ class Home(msgspec.Struct):
         )
         keys = answer["Credentials"]
         session = botocore.session.Session()
-        # The service models are read once, not once an account.
-        loader = self.clients.session.get_component("data_loader")
-        session.register_component("data_loader", loader)
         session.set_config_variable("region", self.place.region)
         session.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
         place = Place(account_id, self.place.partition, self.place.region)
