@@ -47,6 +47,8 @@ class Change(ABC, Generic[Expected_co, Found_co]):
     expected: Expected_co
     actual: Found_co
     origin: Origin = field(default="lacking", kw_only=True)
+    of_missing_role: bool = field(default=False, kw_only=True, compare=False)
+    """Whether the role itself is not there."""
 
     @property
     def name(self) -> str:
@@ -73,12 +75,14 @@ class Change(ABC, Generic[Expected_co, Found_co]):
     def document(self) -> ChangeDocument:
         """Return the change as people and programs read it."""
         told = self.explain()
+        # A policy that also denies may leave a role more than it takes, but not one that is gone.
+        gone = self.of_missing_role and self.actual is None and told.effect == "altered"
         return ChangeDocument(
             self.kind,
             self.role,
             self.resource,
             told.summary,
-            told.effect,
+            "narrowed" if gone else told.effect,
             self.expected,
             self.actual,
         )
