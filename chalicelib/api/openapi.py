@@ -13,11 +13,11 @@ from chalicelib.api.endpoints import ENDPOINTS, Endpoint
 from chalicelib.api.glossary import FIELDS, PARAMETERS, TAGS, TIMES
 from chalicelib.api.problems import CONTENT_TYPE
 from chalicelib.api.requests import name_type
-from chalicelib.api.schemas import AccountId, Problem
+from chalicelib.api.schemas import AccountId, AccountStatus, Problem
 from chalicelib.model.change import Effect
 from chalicelib.model.environment import CheckStatus, OnExtras, SmokeTestStatus
-from chalicelib.model.history import Operation
-from chalicelib.model.report import Outcome, Trigger
+from chalicelib.model.history import HistoryOutcome, Operation
+from chalicelib.model.report import Outcome, RunStatus, Trigger
 from chalicelib.resources import policy, role, state_machine
 from chalicelib.table.entry import ShownStatus
 
@@ -35,12 +35,15 @@ _NAMES: Mapping[str, str] = {
 """Names that read well in a generated client, where ours are chosen to tell things apart here."""
 
 _ENUMS: Mapping[str, Any] = {
+    "AccountStatus": AccountStatus,
     "CheckStatus": CheckStatus,
     "Effect": Effect,
     "EnvironmentStatus": ShownStatus,
+    "HistoryOutcome": HistoryOutcome,
     "OnExtras": OnExtras,
     "Operation": Operation,
     "Outcome": Outcome,
+    "RunStatus": RunStatus,
     "SmokeTestStatus": SmokeTestStatus,
     "Trigger": Trigger,
 }
@@ -157,13 +160,15 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
     for field in msgspec.structs.fields(endpoint.query):
         schema = msgspec.json.schema(field.type)
+        # `None` is a parameter that is left out: a query has no null.
+        [sent] = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
         found.append(
             {
                 "name": field.name,
                 "in": "query",
                 "required": False,
                 "description": PARAMETERS[field.name],
-                "schema": schema,
+                "schema": _named(sent),
             }
         )
     return found

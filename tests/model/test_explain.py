@@ -255,8 +255,8 @@ def rename(s: list[Any]) -> None:
             split,
             (
                 "says the same, but names its statements HandsOffTrivet, "
-                "ManageStepFunctionsEventRules, PassNotebookRoleToSageMaker, Rest, RunWorkflowSteps; "
-                "declared: HandsOffTrivet, ManageStepFunctionsEventRules, "
+                "ManageStepFunctionsEventRules, PassNotebookRoleToSageMaker, Rest, "
+                "RunWorkflowSteps; declared: HandsOffTrivet, ManageStepFunctionsEventRules, "
                 "PassNotebookRoleToSageMaker, RunWorkflowSteps"
             ),
         ),
