@@ -123,7 +123,7 @@ _RENDERED: dict[Any, tuple[Any, list[Any]]] = {}
 
 
 def _expectations(profile: Any, name: str, place: Place) -> list[Any]:
-    """Return a profile's expectations of an environment, each with its role's ARN; rendered once."""
+    """Return a profile's expectations, each with its role's ARN; rendered once."""
     kept = _RENDERED.get((id(profile), name, place))
     if kept is None:
         desired = profile.render(name, place, tags={}, permissions_boundary=None, parameters={})
