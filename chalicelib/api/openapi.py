@@ -1,8 +1,10 @@
 """The OpenAPI 3.1 document, made from the very types that validate and answer."""
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -72,6 +74,9 @@ _SERVERS = [
 ]
 _WITH_RETRY_AFTER = (409, 503)
 
+_EXAMPLES = Path(__file__).with_name("examples.json")
+"""Answers that Trivet gave, by operation and status: `tests/contract/day.py` writes them."""
+
 
 @cache
 def document() -> dict[str, Any]:
@@ -93,9 +98,10 @@ def document() -> dict[str, Any]:
         _describe(name, schema)
     schemas |= {name: {"type": "string", "enum": values} for name, values in _enums().items()}
     schemas["ProblemType"] = {"type": "string", "enum": problems.TYPES}
+    examples = _examples()
     paths: dict[str, Any] = {}
     for each in ENDPOINTS:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
+        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, examples)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -109,6 +115,7 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "examples": examples,
             "securitySchemes": {
                 "sigv4": {
                     "type": "apiKey",
@@ -122,22 +129,38 @@ def document() -> dict[str, Any]:
     }
 
 
+def _examples() -> dict[str, Any]:
+    """Return every example, by the operation's name and the status."""
+    return {
+        f"{name}{status}": {"summary": "An answer; of lists of documents the first.", "value": body}
+        for name, answers in json.loads(_EXAMPLES.read_text()).items()
+        for status, body in answers.items()
+    }
+
+
 def _kinds() -> list[str]:
     """Return every kind of change."""
     changes = (*role.CHANGES, *policy.CHANGES, *state_machine.CHANGES)
     return [each.kind for each in changes]
 
 
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, examples: Mapping[str, Any]) -> dict[str, Any]:
+    responses = {
+        **{status: _answer(kind) for status, kind in endpoint.answers.items()},
+        **{status: _problem(status) for status in sorted({*endpoint.problems, 403})},
+    }
+    for status, response in responses.items():
+        # An account's environments answer as home's do.
+        example = f"{endpoint.name.removesuffix('InAccount')}{status}"
+        [content] = response["content"].values()
+        if example in examples:
+            content["examples"] = {"answer": {"$ref": f"#/components/examples/{example}"}}
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
         "tags": [endpoint.tag],
         "summary": endpoint.summary,
         "parameters": _parameters(endpoint),
-        "responses": {
-            **{str(status): _answer(kind) for status, kind in endpoint.answers.items()},
-            **{str(status): _problem(status) for status in sorted({*endpoint.problems, 403})},
-        },
+        "responses": {str(status): response for status, response in responses.items()},
     }
     if endpoint.body is not None:
         required = any(field.required for field in msgspec.structs.fields(endpoint.body))
