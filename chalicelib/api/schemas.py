@@ -50,7 +50,10 @@ PolicyArn = Annotated[
 Wait = Annotated[
     float, Meta(ge=0, le=25, description="Seconds to wait for the smoke test, at most.")
 ]
-Name = Annotated[str, Meta(min_length=NAME_MIN_LENGTH, pattern=NAME_PATTERN)]
+Name = Annotated[
+    str,
+    Meta(min_length=NAME_MIN_LENGTH, pattern=NAME_PATTERN, description="an environment's name"),
+]
 """The greatest length follows from the templates: see `requests.name_type`."""
 AccountId = Annotated[str, Meta(pattern=r"^[0-9]{12}$", description="an AWS account id: 12 digits")]
 Moment = Annotated[
@@ -61,6 +64,7 @@ Moment = Annotated[
         extra_json_schema={"format": "date-time"},
     ),
 ]
+AccountStatus = Literal["connected", "unreachable"]
 ParameterValues = dict[str, str | list[str]]
 
 
@@ -308,7 +312,7 @@ class AccountDocument(Struct, frozen=True, kw_only=True):
     account_id: str
     alias: str | None
     home: bool
-    status: Literal["connected", "unreachable"]
+    status: AccountStatus
     detail: str | None
     environments: int
     registered_at: str | None

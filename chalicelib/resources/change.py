@@ -46,6 +46,8 @@ class Change(msgspec.Struct, Generic[Expected_co, Found_co], frozen=True):
     expected: Expected_co
     actual: Found_co
     origin: Origin = "lacking"
+    of_missing_role: bool = False
+    """Whether the role itself is not there."""
 
     @property
     def name(self) -> str:
@@ -72,12 +74,14 @@ class Change(msgspec.Struct, Generic[Expected_co, Found_co], frozen=True):
     def document(self) -> ChangeDocument:
         """Return the change as people and programs read it."""
         told = self.explain()
+        # A policy that also denies may leave a role more than it takes, but not one that is gone.
+        gone = self.of_missing_role and self.actual is None and told.effect == "altered"
         return ChangeDocument(
             self.kind,
             self.role,
             self.resource,
             told.summary,
-            told.effect,
+            "narrowed" if gone else told.effect,
             self.expected,
             self.actual,
         )

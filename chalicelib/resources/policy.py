@@ -138,8 +138,9 @@ class CreatePolicy(Change[Mapping[str, Any], None], frozen=True, kw_only=True):
         )
 
     def explain(self) -> Explanation:
-        """Say what is missing with it."""
-        return Explanation(f"policy {self.name} is missing", "narrowed")
+        """Say that it is missing; with what it allows goes what it denies."""
+        effect = explain.policy(self.wanted.document, None).effect
+        return Explanation(f"policy {self.name} is missing", effect)
 
 
 class UpdatePolicy(Change[Document, Document], frozen=True):

@@ -38,11 +38,14 @@ DEFAULT_SESSION = 3600
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What is looked at beside a role: which tags are nobody's drift, and what Trivet put there."""
+    """What is looked at beside a role."""
 
     ignored: IsIgnored
+    """Which tags are nobody's drift."""
     made: frozenset[str]
     """ARNs of the managed policies and names of the inline ones that Trivet last put on it."""
+    documents: Mapping[str, Document]
+    """What the environment's own managed policies say, by ARN."""
 
 
 def head(target: Target, name: str) -> "RoleTypeDef | None":
@@ -468,12 +471,17 @@ class AttachManagedPolicy(Change[str, None], frozen=True):
     kind = "attach_managed_policy"
     actions = ("iam:AttachRolePolicy",)
 
+    says: Document | None = None
+    """The policy's document, if it is the environment's own."""
+
     @classmethod
-    def between(cls, wanted: Role, held: ActualRole, _: Context) -> Iterator["AttachManagedPolicy"]:
+    def between(
+        cls, wanted: Role, held: ActualRole, context: Context
+    ) -> Iterator["AttachManagedPolicy"]:
         """Look for those that are declared and not there."""
         for arn in wanted.managed_policies:
             if arn not in held.managed_policies:
-                yield cls(wanted.key, wanted.arn, arn, None)
+                yield cls(wanted.key, wanted.arn, arn, None, says=context.documents.get(arn))
 
     def apply(self, target: Target) -> Outcome:
         """Attach it."""
@@ -489,8 +497,11 @@ class AttachManagedPolicy(Change[str, None], frozen=True):
         return DONE
 
     def explain(self) -> Explanation:
-        """Name it."""
-        return explain.attachment(self.expected, None)
+        """Name it; with what it allows goes what it denies."""
+        told = explain.attachment(self.expected, None)
+        if self.says is None:
+            return told
+        return Explanation(told.summary, explain.policy(self.says, None).effect)
 
 
 class DetachManagedPolicy(Change[None, str], frozen=True):
