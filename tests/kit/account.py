@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 import botocore.session
 from moto import mock_aws
 from moto.core import responses
+from moto.core.base_backend import AccountSpecificBackend
 from moto.core.models import botocore_stubber
 from moto.iam import models
 
@@ -49,11 +50,12 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
         "iam": {"load_aws_managed_policies": True},
     }
     product.forget_account()
+    AccountSpecificBackend.get_session()  # moto's own, made before Trivet's takes its place
     with (
         patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}),
         patch.object(models.IAMBackend, "_init_aws_policies", _managed_policies),
         patch.object(responses, "method_names_from_class", _METHOD_NAMES),
-        patch.object(botocore.session, "get_session", _session),
+        patch.object(botocore.session, "get_session", lambda: _session("Trivet")),
         mock_aws(config=settings),
         wire.installed() as installed,
     ):
@@ -105,7 +107,7 @@ class _Session(botocore.session.Session):
 
 
 @cache
-def _session() -> botocore.session.Session:
+def _session(of: Literal["Trivet", "tests"] = "tests") -> botocore.session.Session:
     return _Session()
 
 
