@@ -83,7 +83,8 @@ _TRIVETS = {
     "logs": ("log-group:*{}-*",),
     "sns": ("{}-*",),
     "sqs": ("{}-*",),
-    "states": ("stateMachine:{}-*", "execution:{}-*"),
+    # Not all of `trivet-*`: an environment of such a name has its smoke test and its workflows.
+    "states": ("stateMachine:{}-*-fleet", "execution:{}-*-fleet*"),
 }
 """What has the name of something of Trivet's, in services of which anything is allowed above."""
 

@@ -107,8 +107,8 @@ def _runs_on(app: str, stages: Sequence[Stage]) -> Iterator[str]:
     yield arn("lambda", f"function:{app}-*")
     yield arn("logs", f"log-group:/aws/lambda/{app}-*")
     yield arn("sqs", f"{app}-*")
-    yield arn("states", f"stateMachine:{app}-*")
-    yield arn("states", f"execution:{app}-*")
+    yield arn("states", f"stateMachine:{app}-*-fleet")
+    yield arn("states", f"execution:{app}-*-fleet*")
     yield from (arn("dynamodb", f"table/{stage.table}") for stage in stages)
 
 
