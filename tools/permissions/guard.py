@@ -31,15 +31,8 @@ _WRITES = (
     *("cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState", "dynamodb:BatchWriteItem"),
     *("dynamodb:CreateTable", "dynamodb:Delete*", "dynamodb:PartiQL*", "dynamodb:Put*"),
     *("dynamodb:Restore*", "dynamodb:Update*", "events:Delete*", "events:Disable*"),
-    *(
-        "events:Put*",
-        "events:Remove*",
-        "iam:CreatePolicy",
-        "lambda:Add*",
-        "lambda:Create*",
-        "lambda:Delete*",
-    ),
-    *("lambda:Invoke*", "lambda:Publish*", "lambda:Put*", "lambda:Remove*", "lambda:Update*"),
+    *("events:Put*", "events:Remove*", "iam:CreatePolicy", "lambda:Add*", "lambda:Create*"),
+    *("lambda:Delete*", "lambda:Invoke*", "lambda:Publish*", "lambda:Put*", "lambda:Remove*", "lambda:Update*"),
     *("logs:Delete*", "logs:PutRetentionPolicy", "sqs:DeleteQueue", "sqs:PurgeQueue"),
     *("states:Create*", "states:Delete*", "states:Redrive*", "states:Start*", "states:Stop*"),
     *("states:Update*", "states:TagResource", "states:UntagResource"),
@@ -55,7 +48,7 @@ _CHANGES_OF_TAGGED_MACHINES = (
     "states:UpdateStateMachine",
 )
 _GIVES_TAGS = (
-    *("iam:CreatePolicy", "iam:CreateRole", "iam:TagPolicy", "iam:TagRole"),
+    *("iam:AcquireRole", "iam:CreatePolicy", "iam:CreateRole", "iam:TagPolicy", "iam:TagRole"),
     *("states:CreateStateMachine", "states:TagResource"),
 )
 
@@ -82,7 +75,7 @@ def _statements(stages: Sequence[Stage]) -> Iterator[Statement]:
     # Not even Trivet changes these, nor does anyone lend its roles to a function of theirs.
     yield deny(
         "TrivetsOwnRoles",
-        [*_CHANGES_IN_IAM, "iam:CreateRole", "iam:PassRole"],
+        [*_CHANGES_IN_IAM, "iam:AcquireRole", "iam:CreateRole", "iam:PassRole"],
         [*(iam(f"role/{name}") for name in own_roles), _BOUNDARY],
         _nobody_of(DEPLOYERS),
     )
