@@ -4,7 +4,8 @@
  *
  * What policies decide:
  *   {"policies": {name: document},    one with principals in it is asked as a role's trust policy
- *    "requests": [{"policy", "action", "resource", "principal", "context": {key: string | [string]}}]}
+ *    "requests": [{"policy", "action", "resource", "principal", "context": {key: string | [string]}}],
+ *    "guards": boolean}    whether they are asked as service control policies
  * is answered by a list in the order of the requests:
  *   {"outcome": "Allowed" | "ImplicitlyDenied" | "ExplicitlyDenied",
  *    "statements": [Sid, ...],    the statements that decided
@@ -113,18 +114,18 @@ function decision(outcome, analysis) {
 /** The statements of a policy that name an action, by both, learned at the first request for it. */
 const relevant = new Map()
 
-/** The decision of a trust policy, asked by a principal whose own policies allow everything. */
-async function decideOnTrust(trust, request) {
+/** The decision about a principal whose own policies allow everything, by other policies. */
+async function decideBeside(policies, request, accountId) {
   const answer = await runSimulation(
     {
       identityPolicies: [{ name: 'everything', policy: EVERYTHING }],
-      resourcePolicy: trust,
       serviceControlPolicies: [],
       resourceControlPolicies: [],
+      ...policies,
       request: {
         action: request.action,
         principal: request.principal,
-        resource: { resource: request.resource, accountId: request.resource.split(':')[4] },
+        resource: { resource: request.resource, accountId },
         contextVariables: request.context
       }
     },
@@ -136,9 +137,27 @@ async function decideOnTrust(trust, request) {
   return { outcome: answer.overallResult, statements: [], reasons: [] }
 }
 
-async function decide(policies, request) {
+function decideUnderGuard(guard, request) {
+  // Every account has FullAWSAccess beside it, as AWS attaches it.
+  const policies = [
+    { name: 'FullAWSAccess', policy: EVERYTHING },
+    { name: request.policy, policy: guard }
+  ]
+  const serviceControlPolicies = [{ orgIdentifier: 'root', policies }]
+  return decideBeside(
+    { serviceControlPolicies },
+    request,
+    owner(request, request.principal.split(':')[4])
+  )
+}
+
+async function decide(policies, request, guards) {
+  if (guards) {
+    return decideUnderGuard(policies[request.policy], request)
+  }
   if (policies[request.policy].Statement.some((statement) => statement.Principal)) {
-    return decideOnTrust(policies[request.policy], request)
+    const resourcePolicy = policies[request.policy]
+    return decideBeside({ resourcePolicy }, request, request.resource.split(':')[4])
   }
   const key = `${request.action} ${JSON.stringify(policies[request.policy])}`
   const document = relevant.get(key) ?? policies[request.policy]
@@ -189,13 +208,13 @@ async function decide(policies, request) {
   return decision(answer.overallResult, analysis)
 }
 
-async function decisions({ policies, requests }) {
+async function decisions({ policies, requests, guards }) {
   const byName = Object.fromEntries(
     Object.entries(policies).map(([name, document]) => [name, named(document)])
   )
   const found = []
   for (const request of requests) {
-    found.push(await decide(byName, request))
+    found.push(await decide(byName, request, guards))
   }
   return found
 }

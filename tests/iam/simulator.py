@@ -63,7 +63,9 @@ class Decision:
 
 
 def simulate(
-    policies: Mapping[str, Policy], requests: Iterable[tuple[str, AuthorizationRequest]]
+    policies: Mapping[str, Policy],
+    requests: Iterable[tuple[str, AuthorizationRequest]],
+    guards: bool = False,
 ) -> list[Decision]:
     """Decide each request by the policy that it is paired with.
 
@@ -72,6 +74,8 @@ def simulate(
     Args:
         policies: policy documents by name: identity-based ones, or roles' trust policies.
         requests: pairs of a policy's name and a request to it.
+        guards: whether the policies are service control policies; the principals' own allow
+            everything.
 
     Raises:
         SimulationError: the simulator cannot be installed or run; a policy is malformed or uses a
@@ -84,7 +88,7 @@ def simulate(
     for name, document in policies.items():
         _check_condition_keys(name, document)
     distinct = list(dict.fromkeys(text for _, _, text in asked))
-    answers = dict(zip(distinct, _ask(policies, distinct), strict=True))
+    answers = dict(zip(distinct, _ask(policies, distinct, guards), strict=True))
     if errors := sorted({f"{a['error']}: {text}" for text, a in answers.items() if "error" in a}):
         raise SimulationError("\n".join(errors))
     return [
@@ -137,12 +141,14 @@ def _canonical(policy: str, request: AuthorizationRequest) -> str:
     )
 
 
-def _ask(policies: Mapping[str, Policy], requests: Sequence[str]) -> list[dict[str, Any]]:
+def _ask(
+    policies: Mapping[str, Policy], requests: Sequence[str], guards: bool
+) -> list[dict[str, Any]]:
     if not requests:
         return []
-    documents = {name: dict(document) for name, document in policies.items()}
-    asked = f'{{"policies": {json.dumps(documents)}, "requests": [{",".join(requests)}]}}'
-    answers: list[dict[str, Any]] = _answer(asked)
+    documents = json.dumps({name: dict(document) for name, document in policies.items()})
+    asked = f'"policies": {documents}, "requests": [{",".join(requests)}]'
+    answers: list[dict[str, Any]] = _answer(f'{{{asked}, "guards": {json.dumps(guards)}}}')
     return answers
 
 
