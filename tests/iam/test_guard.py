@@ -109,7 +109,9 @@ def outcomes(principal: str, questions: list[Question]) -> list[bool]:
     return [each.allowed for each in decisions]
 
 
-@pytest.mark.parametrize("principal", [*(f"role/{each}" for each in OTHERS), "user/someone", "root"])
+@pytest.mark.parametrize(
+    "principal", [*(f"role/{each}" for each in OTHERS), "user/someone", "root"]
+)
 def test_others_keep_their_hands_off(principal: str) -> None:
     questions = ON_ITS_GROUND + WHAT_IT_MADE + ITS_OWN_ROLES
 

@@ -117,7 +117,7 @@ def _partition(region: str) -> str:
 
 
 class _Holdings:
-    """What the account of a call holds now: asked of moto's memory, without a call for each look."""
+    """What the account of a call holds now, looked up in moto's memory without a call."""
 
     def __init__(self, call: Call) -> None:
         self._iam = iam_backends[call.account][call.partition]

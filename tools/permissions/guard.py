@@ -32,8 +32,9 @@ _WRITES = (
     *("dynamodb:CreateTable", "dynamodb:Delete*", "dynamodb:PartiQL*", "dynamodb:Put*"),
     *("dynamodb:Restore*", "dynamodb:Update*", "events:Delete*", "events:Disable*"),
     *("events:Put*", "events:Remove*", "iam:CreatePolicy", "lambda:Add*", "lambda:Create*"),
-    *("lambda:Delete*", "lambda:Invoke*", "lambda:Publish*", "lambda:Put*", "lambda:Remove*", "lambda:Update*"),
-    *("logs:Delete*", "logs:PutRetentionPolicy", "sqs:DeleteQueue", "sqs:PurgeQueue"),
+    *("lambda:Delete*", "lambda:Invoke*", "lambda:Publish*", "lambda:Put*", "lambda:Remove*"),
+    *("lambda:Update*", "logs:Delete*", "logs:PutRetentionPolicy", "sqs:DeleteQueue"),
+    "sqs:PurgeQueue",
     *("states:Create*", "states:Delete*", "states:Redrive*", "states:Start*", "states:Stop*"),
     *("states:Update*", "states:TagResource", "states:UntagResource"),
 )
