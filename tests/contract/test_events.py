@@ -42,6 +42,11 @@ def test_an_event_of_eventbridge_is_no_request(cloud: Wire) -> None:
     assert cloud.calls == []
 
 
-def test_with_all_of_it_the_request_is_answered(cloud: Wire) -> None:
-    assert on_lambda("PUT", PATH, {"wait": 0, "dry_run": True}).status == 200
-    assert cloud.calls.names
+def test_a_well_forged_event_is_answered_as_a_request(cloud: Wire) -> None:
+    """Whoever may invoke the function is every caller: nothing in the event tells."""
+    anybody = "arn:aws:iam::999999999999:role/Anybody"
+
+    answer = on_lambda("PUT", PATH, {"wait": 0}, caller=anybody)
+
+    assert (answer.status, answer.body["created_by"]) == (201, anybody)
+    assert "CreateRole" in cloud.calls.names

@@ -232,6 +232,10 @@ EXITS: dict[str, tuple[str, AuthorizationRequest]] = {
             arn("sagemaker", "notebook-instance-lifecycle-config/other"),
         ),
     ),
+    "the start-up script of a cluster": (
+        "notebook",
+        asked("sagemaker:UpdateCluster", arn("sagemaker", "cluster/1a2b3c4d5e6f")),
+    ),
     "another environment's pipeline": (
         "notebook",
         asked("sagemaker:StartPipelineExecution", arn("sagemaker", "pipeline/other-train")),
@@ -360,7 +364,9 @@ def test_trivets_functions_and_table_are_closed_by_the_templates_too(
     role, request = CLOSED_TWICE[what]
 
     assert allowed(BOUNDARY, [request]) == [False]
-    assert allowed(provisioned(role, profile), [request]) == [False]
+    for environment in ("lake", "trivet", "trivet-dev"):
+        policies = provisioned(role, profile, environment=environment)
+        assert allowed(policies, [request]) == [False]
 
 
 @pytest.mark.parametrize(
@@ -408,6 +414,34 @@ def test_no_principal_and_no_policy_is_changed() -> None:
     assert len(requests) > 100
     assert [r.action for r, yes in zip(requests, outcomes, strict=True) if yes] == []
     assert set(changing) >= ON_SERVICE_LINKED_ROLES
+
+
+@pytest.mark.parametrize("profile", CATALOGUE.profiles)
+@pytest.mark.parametrize("role", ROLES)
+def test_no_policy_of_the_templates_changes_iam(role: str, profile: str) -> None:
+    """So that this holds where the boundary is lifted, too."""
+    actions = ("AttachRolePolicy", "CreatePolicyVersion", "CreateRole", "CreateUser", "TagRole")
+    asking = [
+        asked(f"iam:{each}", _example(actions_of("iam")[f"iam:{each}"].resource_types))
+        for each in (*actions, "PutRolePolicy", "UpdateAssumeRolePolicy")
+    ]
+
+    assert allowed(provisioned(role, profile), asking) == [False] * len(asking)
+
+
+def test_without_it_other_services_are_open_as_far_as_awss_policies_go() -> None:
+    schedule = asked("scheduler:CreateSchedule", arn("scheduler", "schedule/default/any"))
+
+    assert allowed(provisioned("workflow_execution"), [schedule]) == [True]
+
+
+def test_no_policy_of_the_templates_rests_on_a_roles_tag() -> None:
+    for profile in CATALOGUE.profiles:
+        desired = rendered(profile)
+        documents = [each.document for each in desired.policies]
+        documents += [each for role in desired.roles for each in role.inline_policies.values()]
+        assert len(documents) >= 3
+        assert "PrincipalTag" not in str(documents)
 
 
 def _example(resource_types: tuple[str, ...]) -> str:
@@ -465,6 +499,9 @@ def test_no_role_says_of_anything_whose_it_is() -> None:
     own = asked("sagemaker:AddTags", ANOTHERS_NOTEBOOK, {"aws:TagKeys": ("team",)})
 
     assert allowed(BOUNDARY, [*requests, own]) == [False] * 4 + [True]
+    assert allowed(provisioned("notebook"), requests[:1]) == [True], (
+        "closed without a boundary, too"
+    )
 
 
 def test_whoever_tags_a_role_says_whose_it_is() -> None:
@@ -504,3 +541,5 @@ def test_a_table_of_another_name_is_trivets_too() -> None:
 
     assert allowed(permissions_boundary(NAMES, stages), requests) == [False, False, True]
     assert allowed(BOUNDARY, requests) == [True, False, True]
+    # The templates cannot know it: docs/security.md, what remains open.
+    assert allowed(provisioned("workflow_execution"), requests) == [True, False, True]

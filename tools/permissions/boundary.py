@@ -63,10 +63,12 @@ _ANOTHERS_NOTEBOOKS = (
     *("sagemaker:CreatePresigned*", "sagemaker:DeleteApp", "sagemaker:DeleteDomain"),
     *("sagemaker:DeleteNotebook*", "sagemaker:DeletePipeline", "sagemaker:DeleteSpace"),
     *("sagemaker:DeleteUserProfile", "sagemaker:StartNotebook*", "sagemaker:StartSession"),
-    *("sagemaker:StopNotebook*", "sagemaker:UpdateDomain", "sagemaker:UpdateNotebook*"),
-    *("sagemaker:UpdatePipeline", "sagemaker:UpdateSpace", "sagemaker:UpdateUserProfile"),
+    *("sagemaker:StopNotebook*", "sagemaker:UpdateCluster*", "sagemaker:UpdateDomain"),
+    *("sagemaker:UpdateNotebook*", "sagemaker:UpdatePipeline", "sagemaker:UpdateSpace"),
+    "sagemaker:UpdateUserProfile",
 )
-"""Opening, changing and running what runs under a role of its own in SageMaker."""
+"""Opening, changing and running what runs under a role of its own in SageMaker. A cluster's name is
+not in its ARN: it is the environment's by its tag alone."""
 
 _OWN_IN_SAGEMAKER = (
     *("notebook-instance/{}-*", "notebook-instance-lifecycle-config/{}-*", "pipeline/{}-*"),
