@@ -8,13 +8,14 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import cache
 from typing import Any
 from unittest.mock import patch
 
 import botocore.session
-from botocore.loaders import create_loader
 from moto import mock_aws
+from moto.core import responses
 from moto.core.models import botocore_stubber
 from moto.iam import models
 
@@ -28,6 +29,10 @@ _USED_BY_TESTS = {
     "PowerUserAccess",
     "ReadOnlyAccess",
 }
+
+
+_METHOD_NAMES = cache(vars(responses)["method_names_from_class"])
+"""moto lists a class's methods anew at every call."""
 
 
 @contextmanager
@@ -46,7 +51,8 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
     product.forget_account()
     with (
         patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}),
-        patch.object(models, "aws_managed_policies_data", _few_managed_policies()),
+        patch.object(models.IAMBackend, "_init_aws_policies", _managed_policies),
+        patch.object(responses, "method_names_from_class", _METHOD_NAMES),
         patch.object(botocore.session, "get_session", _session),
         mock_aws(config=settings),
         wire.installed() as installed,
@@ -64,7 +70,7 @@ def client(service: str, account: str = ACCOUNT, region: str | None = None) -> A
     """
     region = region or os.environ["AWS_DEFAULT_REGION"]
     if account == ACCOUNT:
-        return _client(service, region)
+        return _session().create_client(service, region_name=region)
     arn = f"arn:{'aws-cn' if region.startswith('cn-') else 'aws'}:iam::{account}:role/any"
     given = client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
     return _session().create_client(
@@ -76,28 +82,46 @@ def client(service: str, account: str = ACCOUNT, region: str | None = None) -> A
     )
 
 
+class _Session(botocore.session.Session):
+    """A session that makes no client of the home account twice.
+
+    Making one takes longer than what it is for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[tuple[str, str, Any], Any] = {}
+
+    def create_client(
+        self, service_name: str, region_name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        if args or kwargs.keys() - {"config"}:
+            return super().create_client(service_name, region_name, *args, **kwargs)
+        region = region_name or os.environ["AWS_DEFAULT_REGION"]
+        key = (service_name, region, kwargs.get("config"))
+        if key not in self._made:
+            self._made[key] = super().create_client(service_name, region, **kwargs)
+        return self._made[key]
+
+
 @cache
-def _client(service: str, region: str) -> Any:
-    """Return a client of the home account; making one takes longer than what it is for."""
-    return _session().create_client(service, region_name=region)
-
-
-_LOADER = create_loader()
-
-
 def _session() -> botocore.session.Session:
-    """Return a session of its own, whose description of AWS's services was read once."""
-    session = botocore.session.Session()
-    session.register_component("data_loader", _LOADER)
-    return session
+    return _Session()
 
 
-@cache
-def _few_managed_policies() -> str:
+def _managed_policies(backend: models.IAMBackend) -> list[models.ManagedPolicy]:
     """Return those of AWS's managed policies that the templates and tests name.
 
     moto builds all 1,582 anew for each account, which takes longer than most tests.
     """
+    return [copy(each) for each in _made(backend.account_id, backend.region_name)]
+
+
+@cache
+def _made(account: str, region: str) -> list[models.ManagedPolicy]:
     known = json.loads(vars(models)["aws_managed_policies_data"])
     used = _USED_BY_TESTS | product.managed_policies()
-    return json.dumps({name: known[name] for name in used if name in known})
+    return [
+        models.AWSManagedPolicy.from_data(name, account, region, known[name])
+        for name in sorted(used & known.keys())
+    ]

@@ -5,7 +5,8 @@ templates, comparing) import what they test themselves.
 """
 
 import io
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,14 @@ MARK = "trivet/"
 def forget_account() -> None:
     """Have Trivet make its AWS clients anew, and ask again which account it is in."""
     aws_accounts.home.cache_clear()
+
+
+def configuration() -> Hashable:
+    """Return what Trivet is set to do: its variables, and which templates it uses."""
+    variables = {
+        name: os.environ[name] for name in os.environ if name.startswith(("AWS_", "TRIVET_"))
+    }
+    return catalogue.load, tuple(sorted(variables.items()))
 
 
 def home() -> aws_accounts.Home:
@@ -123,7 +132,7 @@ _RENDERED: dict[Any, tuple[Any, list[Any]]] = {}
 
 
 def _expectations(profile: Any, name: str, place: Place) -> list[Any]:
-    """Return a profile's expectations of an environment, each with its role's ARN; rendered once."""
+    """Return a profile's expectations, each with its role's ARN; rendered once."""
     kept = _RENDERED.get((id(profile), name, place))
     if kept is None:
         desired = profile.render(name, place, tags={}, permissions_boundary=None, parameters={})

@@ -36,9 +36,9 @@ def template(path: str) -> Any:
     return json.loads(text)
 
 
-WORKFLOW = template("workflow_execution/StepFunctionsWorkflowExecutionPolicy.json")
-PASS_ROLE = template("notebook/PassWorkflowExecutionRole.json")
-TRUST = template("notebook/trust.json")
+WORKFLOW = template("standard/workflow_execution/StepFunctionsWorkflowExecutionPolicy.json")
+PASS_ROLE = template("standard/notebook/PassWorkflowExecutionRole.json")
+TRUST = template("standard/notebook/trust.json")
 MACHINE = {"definition": template("smoke-test/definition.asl.json"), "role_arn": NOTEBOOK}
 
 
