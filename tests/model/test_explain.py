@@ -246,16 +246,18 @@ def rename(s: list[Any]) -> None:
             rename,
             (
                 "says the same, but names its statements "
-                "Another, PassNotebookRoleToSageMaker, RunWorkflowSteps; declared: "
-                "ManageStepFunctionsEventRules, PassNotebookRoleToSageMaker, RunWorkflowSteps"
+                "Another, HandsOffTrivet, PassNotebookRoleToSageMaker, RunWorkflowSteps; declared: "
+                "HandsOffTrivet, ManageStepFunctionsEventRules, PassNotebookRoleToSageMaker, "
+                "RunWorkflowSteps"
             ),
         ),
         (
             split,
             (
-                "says the same, but names its statements ManageStepFunctionsEventRules, "
-                "PassNotebookRoleToSageMaker, Rest, RunWorkflowSteps; declared: "
-                "ManageStepFunctionsEventRules, PassNotebookRoleToSageMaker, RunWorkflowSteps"
+                "says the same, but names its statements HandsOffTrivet, "
+                "ManageStepFunctionsEventRules, PassNotebookRoleToSageMaker, Rest, "
+                "RunWorkflowSteps; declared: HandsOffTrivet, ManageStepFunctionsEventRules, "
+                "PassNotebookRoleToSageMaker, RunWorkflowSteps"
             ),
         ),
     ],
@@ -290,21 +292,24 @@ def test_missing_and_added_policies() -> None:
         "allows iam:PassRole on arn:aws:iam::123456789012:role/lake-Workflow on the condition "
         f"{PASSED} states.amazonaws.com (statement PassWorkflowExecutionRoleToStepFunctions)"
     )
+    allowing = edited(PASS_ROLE, lambda s: s.pop())
     denying = {
         "Version": "2012-10-17",
         "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"},
     }
 
-    assert explain.policy(PASS_ROLE, None) == Explanation(
+    assert explain.policy(allowing, None) == Explanation(
         f"does not exist; declared: {passing}", "narrowed"
     )
-    assert explain.policy(None, PASS_ROLE) == Explanation(f"exists besides: {passing}", "widened")
-    assert explain.inline("PassWorkflowExecutionRole", PASS_ROLE, None) == Explanation(
+    assert explain.policy(None, allowing) == Explanation(f"exists besides: {passing}", "widened")
+    assert explain.inline("PassWorkflowExecutionRole", allowing, None) == Explanation(
         f"lacks inline policy PassWorkflowExecutionRole: {passing}", "narrowed"
     )
-    assert explain.inline("Extra", None, PASS_ROLE) == Explanation(
+    assert explain.inline("Extra", None, allowing) == Explanation(
         f"inline policy Extra is there besides: {passing}", "widened"
     )
+    # With what it allows goes what it denies.
+    assert explain.policy(PASS_ROLE, None).effect == "altered"
     assert explain.inline("Extra", None, denying) == Explanation(
         "inline policy Extra is there besides: denies * on *", "narrowed"
     )
