@@ -45,8 +45,7 @@ def name_type() -> Any:
             min_length=NAME_MIN_LENGTH,
             max_length=longest,
             pattern=NAME_PATTERN,
-            description=f"{NAME_MIN_LENGTH} to {longest} lower-case letters, digits and hyphens; a "
-            "letter first, no hyphen last",
+            description="lower-case letters, digits and hyphens; a letter first, no hyphen last",
         ),
     ]
 

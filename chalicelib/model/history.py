@@ -20,6 +20,8 @@ Operation = Literal[
     "delete",
 ]
 
+HistoryOutcome = Literal["done", "failed"]
+
 KEPT = 400 * 24 * 3600
 """Seconds for which an entry is kept, beyond the environment's deletion."""
 
@@ -40,7 +42,7 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     operation: Operation
     by: str | None
-    outcome: Literal["done", "failed"] = "done"
+    outcome: HistoryOutcome = "done"
     error: str | None = None
     changes: list[ChangeDocument] = []
     cause: Cause | None = None

@@ -366,7 +366,7 @@ PYTHON = re.compile(r"\b(str|int|bool|float|dict|None|Literal|Struct|regex|objec
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"name": "a" * 34}, "3 to 33 lower-case letters, digits and hyphens"),
+        ({"name": "a" * 34}, "a letter first, no hyphen last, 3 to 33 characters"),
         ({"on_extras": "keep"}, "must be one of: remove, report"),
         ({"wait": 26}, "must be a number from 0 to 25"),
         ({"wait": "20"}, "must be a number from 0 to 25"),

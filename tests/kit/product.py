@@ -7,9 +7,10 @@ templates, comparing) import what they test themselves.
 import io
 import os
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from app import app
 from chalicelib import catalogue, errors

@@ -11,16 +11,14 @@ from chalicelib.table.environments import Environments
 from chalicelib.table.listing import Filters
 from tests.table.conftest import HOME, MEMBER, NAME, START, Bench, environment
 
-FLEET = 300
 
-
-@pytest.fixture
-def fleet(bench: Bench) -> list[Entry]:
+@pytest.fixture(params=[300, pytest.param(3_000, marks=pytest.mark.soak)])
+def fleet(bench: Bench, request: pytest.FixtureRequest) -> list[Entry]:
     random = Random(7)
     entries = [
         Entry(
             environment(
-                f"team{number:03}-dev",
+                f"team{number:04}-dev",
                 status=random.choice(["ready", "ready", "incomplete"]),
                 profile=random.choice(["standard", "scoped"]),
                 tags={"team": random.choice(["a", "b", "c"]), "cost": str(number % 40)},
@@ -28,10 +26,10 @@ def fleet(bench: Bench) -> list[Entry]:
             version=1,
             own_look=Look(random.choice([True, True, False, None]), timestamp(START)),
         )
-        for number in range(FLEET)
+        for number in range(request.param)
     ]
     bench.seed(entries)
-    bench.seed([Entry(environment("team000-dev", MEMBER, status="ready"), version=1)])
+    bench.seed([Entry(environment("team0000-dev", MEMBER, status="ready"), version=1)])
     return entries
 
 
@@ -63,14 +61,14 @@ def check_pages(
     wanted = filters.facets if filters else frozenset()
     expected = names([each for each in fleet if wanted <= each.facets])
     assert expected
-    environments, found, cursor = bench.environments(), [], None
+    environments, found, cursor, limit = bench.environments(), [], None, len(fleet) // 15
     while True:
         bench.wire.calls.clear()
-        page, cursor = environments.page(HOME, 20, cursor, filters)
+        page, cursor = environments.page(HOME, limit, cursor, filters)
         found += names(page)
         if page:
             assert bench.wire.calls == reads
-        assert cursor is None or len(page) == 20
+        assert cursor is None or len(page) == limit
         if cursor is None:
             break
     assert found == expected
@@ -78,7 +76,7 @@ def check_pages(
 
 def test_counting_and_going_through_all(bench: Bench, fleet: list[Entry]) -> None:
     environments = bench.environments()
-    assert (environments.count(HOME), environments.count(MEMBER)) == (FLEET, 1)
+    assert (environments.count(HOME), environments.count(MEMBER)) == (len(fleet), 1)
     assert [
         each.environment.name for each in environments.all(HOME) if isinstance(each, Entry)
     ] == (names(fleet))
