@@ -83,7 +83,7 @@ class World(Api):
 
 
 @contextmanager
-def fresh() -> Iterator[World]:
+def fresh(region: str = "us-east-1") -> Iterator[World]:
     """Have an empty account, with AWS's managed policies, behind a wire without faults."""
-    with standing() as clock, account.in_memory(executions=False) as wire:
+    with standing() as clock, account.in_memory(region, executions=False) as wire:
         yield World(wire, clock)
