@@ -1,7 +1,7 @@
 """AWS in memory: moto in this process, with AWS's own managed policies.
 
-The home account is there from the start. Another one comes to be when somebody assumes a role in
-it, and has a memory of its own.
+One account is there from the start. Another one comes to be when somebody assumes a role in it,
+and has a memory of its own: home too, where environments are made in a member.
 """
 
 import json
@@ -19,7 +19,7 @@ from moto.core.models import botocore_stubber
 from moto.iam import models
 
 from . import product, wire
-from .names import ACCOUNT
+from .names import ACCOUNT, HOME, IN_MEMBER
 
 _USED_BY_TESTS = {
     "AdministratorAccess",
@@ -32,7 +32,7 @@ _USED_BY_TESTS = {
 
 @contextmanager
 def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wire.Wire]:
-    """Have an empty home account, and the wire from Trivet to it.
+    """Have an empty account, and the wire from Trivet, which is at home, to it.
 
     Args:
         region: Trivet's; its partition is the account's.
@@ -44,29 +44,36 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
         "iam": {"load_aws_managed_policies": True},
     }
     product.forget_account()
+    _entered.clear()
     with (
         patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}),
         patch.object(models, "aws_managed_policies_data", _few_managed_policies()),
         patch.object(botocore.session, "get_session", _session),
         mock_aws(config=settings),
         wire.installed() as installed,
+        patch.dict(os.environ, _home_credentials(region)),
     ):
         yield installed
     product.forget_account()
 
 
-def client(service: str, account: str = ACCOUNT, region: str | None = None) -> Any:
+def client(service: str, account: str | None = None, region: str | None = None) -> Any:
     """Return a client that works behind Trivet's back, in whichever AWS is in memory.
 
     Args:
-        account: the id of the account; another one than home is entered by STS AssumeRole.
+        account: the id of the account; by default the one with what the service has: home with the
+            table, else that of the environments.
         region: if it is not that of the account in memory.
     """
     region = region or os.environ["AWS_DEFAULT_REGION"]
+    account = account or (HOME if service in _OF_HOME else ACCOUNT)
     if account == ACCOUNT:
         return _client(service, region)
-    arn = f"arn:{'aws-cn' if region.startswith('cn-') else 'aws'}:iam::{account}:role/any"
-    given = client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    if (account, region) not in _entered:
+        arn = f"arn:{'aws-cn' if region.startswith('cn-') else 'aws'}:iam::{account}:role/any"
+        entered = _client("sts", region).assume_role(RoleArn=arn, RoleSessionName="test")
+        _entered[account, region] = entered["Credentials"]
+    given = _entered[account, region]
     return _session().create_client(
         service,
         region_name=region,
@@ -76,10 +83,33 @@ def client(service: str, account: str = ACCOUNT, region: str | None = None) -> A
     )
 
 
+_OF_HOME = ("dynamodb", "events")
+_entered: dict[tuple[str, str], Any] = {}
+"""Credentials of the accounts that were entered, by id and region."""
+
+
+def _home_credentials(region: str) -> dict[str, str]:
+    """Return what the SDK finds in the environment where Trivet is."""
+    if not IN_MEMBER:
+        return {}
+    client("sts", HOME, region)
+    given = _entered[HOME, region]
+    return {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
+
+
 @cache
 def _client(service: str, region: str) -> Any:
-    """Return a client of the home account; making one takes longer than what it is for."""
-    return _session().create_client(service, region_name=region)
+    """Return a client of the first account; making one takes longer than what it is for."""
+    return _session().create_client(
+        service,
+        region_name=region,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
 
 
 _LOADER = create_loader()
