@@ -10,9 +10,10 @@ _HEAD = (
     "environments",
     "calls",
     "calls an account",
-    f"seconds, {AT_ONCE} at once",
-    "one after the other",
-    "times",
+    f"{AT_ONCE} at once: in sequence",
+    "seconds",
+    "one after the other: in sequence",
+    "seconds",
     "own CPU ms an account",
 )
 
@@ -51,8 +52,9 @@ def _row(measured: Accounts) -> list[str]:
         f"{measured.count * EACH:,}",
         f"{fast.call_count:,}",
         f"{fast.call_count / measured.count:.1f}",
+        str(fast.in_sequence),
         f"{fast.seconds:.1f}",
+        str(slow.in_sequence),
         f"{slow.seconds:.1f}",
-        f"{slow.seconds / fast.seconds:.1f}",
         f"{slow.own_cpu / measured.count * 1000:.0f}",
     ]

@@ -44,7 +44,7 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
         "iam": {"load_aws_managed_policies": True},
     }
     product.forget_account()
-    _entered.clear()
+    _clients.clear()
     with (
         patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}),
         patch.object(models, "aws_managed_policies_data", _few_managed_policies()),
@@ -54,6 +54,8 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
         patch.dict(os.environ, _home_credentials(region)),
     ):
         yield installed
+        if IN_MEMBER:
+            assert _made_in(HOME) == [], "what is made is in the account of the environments alone"
     product.forget_account()
 
 
@@ -69,36 +71,50 @@ def client(service: str, account: str | None = None, region: str | None = None) 
     account = account or (HOME if service in _OF_HOME else ACCOUNT)
     if account == ACCOUNT:
         return _client(service, region)
-    if (account, region) not in _entered:
-        arn = f"arn:{'aws-cn' if region.startswith('cn-') else 'aws'}:iam::{account}:role/any"
-        entered = _client("sts", region).assume_role(RoleArn=arn, RoleSessionName="test")
-        _entered[account, region] = entered["Credentials"]
-    given = _entered[account, region]
-    return _session().create_client(
-        service,
-        region_name=region,
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
-    )
+    made = _clients.get((service, account, region))
+    if made is None:
+        given = _credentials(account, region)
+        made = _clients[service, account, region] = _session().create_client(
+            service,
+            region_name=region,
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+        )
+    return made
 
 
 _OF_HOME = ("dynamodb", "events")
-_entered: dict[tuple[str, str], Any] = {}
-"""Credentials of the accounts that were entered, by id and region."""
+_clients: dict[tuple[str, str, str], Any] = {}
+"""Clients of the accounts that were entered, by service, id and region."""
+
+
+def _credentials(account: str, region: str) -> Any:
+    arn = f"arn:{'aws-cn' if region.startswith('cn-') else 'aws'}:iam::{account}:role/any"
+    entered = _client("sts", region).assume_role(RoleArn=arn, RoleSessionName="test")
+    return entered["Credentials"]
 
 
 def _home_credentials(region: str) -> dict[str, str]:
     """Return what the SDK finds in the environment where Trivet is."""
     if not IN_MEMBER:
         return {}
-    client("sts", HOME, region)
-    given = _entered[HOME, region]
+    given = _credentials(HOME, region)
     return {
         "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
         "AWS_SESSION_TOKEN": given["SessionToken"],
     }
+
+
+def _made_in(account: str) -> list[str]:
+    """Return the ARNs of an account's roles, own policies and state machines."""
+    iam, states = client("iam", account), client("stepfunctions", account)
+    return [
+        *(each["Arn"] for each in iam.list_roles()["Roles"]),
+        *(each["Arn"] for each in iam.list_policies(Scope="Local")["Policies"]),
+        *(each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]),
+    ]
 
 
 @cache
