@@ -26,7 +26,10 @@ def pins(file: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.lock"])
+@pytest.mark.parametrize(
+    "file",
+    ["requirements.txt", "requirements-dev.lock", "tests/ministack/requirements.txt"],
+)
 def test_every_package_has_its_hashes(file: str) -> None:
     locked = pins(file)
 

@@ -1,7 +1,7 @@
 """AWS in memory: moto in this process, with AWS's own managed policies.
 
-The home account is there from the start. Another one comes to be when somebody assumes a role in
-it, and has a memory of its own.
+One account is there from the start. Another one comes to be when somebody assumes a role in it,
+and has a memory of its own: home too, where environments are made in a member.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 from unittest.mock import patch
 
 import botocore.session
@@ -21,7 +21,7 @@ from moto.core.models import botocore_stubber
 from moto.iam import models
 
 from . import product, wire
-from .names import ACCOUNT
+from .names import ACCOUNT, HOME, IN_MEMBER
 
 _USED_BY_TESTS = {
     "AdministratorAccess",
@@ -38,7 +38,7 @@ _METHOD_NAMES = cache(vars(responses)["method_names_from_class"])
 
 @contextmanager
 def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wire.Wire]:
-    """Have an empty home account, and the wire from Trivet to it.
+    """Have an empty account, and the wire from Trivet, which is at home, to it.
 
     Args:
         region: Trivet's; its partition is the account's.
@@ -51,41 +51,93 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
     }
     product.forget_account()
     AccountSpecificBackend.get_session()  # moto's own, made before Trivet's takes its place
+    _clients.clear()
     with (
         patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}),
         patch.object(models.IAMBackend, "_init_aws_policies", _managed_policies),
         patch.object(responses, "method_names_from_class", _METHOD_NAMES),
-        patch.object(botocore.session, "get_session", lambda: _session("Trivet")),
+        patch.object(botocore.session, "get_session", _trivets_session),
         mock_aws(config=settings),
         wire.installed() as installed,
+        patch.dict(os.environ, _home_credentials(region)),
     ):
         yield installed
+        if IN_MEMBER:
+            assert _made_in(HOME) == [], "what is made is in the account of the environments alone"
     product.forget_account()
 
 
-def client(service: str, account: str = ACCOUNT, region: str | None = None) -> Any:
+def client(service: str, account: str | None = None, region: str | None = None) -> Any:
     """Return a client that works behind Trivet's back, in whichever AWS is in memory.
 
     Args:
-        account: the id of the account; another one than home is entered by STS AssumeRole.
+        account: the id of the account; by default the one with what the service has: home with the
+            table, else that of the environments.
         region: if it is not that of the account in memory.
     """
     region = region or os.environ["AWS_DEFAULT_REGION"]
+    account = account or (HOME if service in _OF_HOME else ACCOUNT)
     if account == ACCOUNT:
-        return _session().create_client(service, region_name=region)
+        return _client(service, region)
+    made = _clients.get((service, account, region))
+    if made is None:
+        given = _credentials(account, region)
+        made = _clients[service, account, region] = _session().create_client(
+            service,
+            region_name=region,
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+        )
+    return made
+
+
+_OF_HOME = ("dynamodb", "events")
+_clients: dict[tuple[str, str, str], Any] = {}
+"""Clients of the accounts that were entered, by service, id and region."""
+
+
+def _credentials(account: str, region: str) -> Any:
     arn = f"arn:{'aws-cn' if region.startswith('cn-') else 'aws'}:iam::{account}:role/any"
-    given = client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    entered = _client("sts", region).assume_role(RoleArn=arn, RoleSessionName="test")
+    return entered["Credentials"]
+
+
+def _home_credentials(region: str) -> dict[str, str]:
+    """Return what the SDK finds in the environment where Trivet is."""
+    if not IN_MEMBER:
+        return {}
+    given = _credentials(HOME, region)
+    return {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
+
+
+def _made_in(account: str) -> list[str]:
+    """Return the ARNs of an account's roles, own policies and state machines."""
+    iam, states = client("iam", account), client("stepfunctions", account)
+    return [
+        *(each["Arn"] for each in iam.list_roles()["Roles"]),
+        *(each["Arn"] for each in iam.list_policies(Scope="Local")["Policies"]),
+        *(each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]),
+    ]
+
+
+@cache
+def _client(service: str, region: str) -> Any:
+    """Return a client of the first account; making one takes longer than what it is for."""
     return _session().create_client(
         service,
         region_name=region,
-        aws_access_key_id=given["AccessKeyId"],
-        aws_secret_access_key=given["SecretAccessKey"],
-        aws_session_token=given["SessionToken"],
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
     )
 
 
 class _Session(botocore.session.Session):
-    """A session that makes no client of the home account twice.
+    """A session that makes no client twice.
 
     Making one takes longer than what it is for.
     """
@@ -107,7 +159,16 @@ class _Session(botocore.session.Session):
 
 
 @cache
-def _session(of: Literal["Trivet", "tests"] = "tests") -> botocore.session.Session:
+def _session() -> botocore.session.Session:
+    return botocore.session.Session()
+
+
+def _trivets_session() -> botocore.session.Session:
+    return _session_of(os.environ["AWS_ACCESS_KEY_ID"])
+
+
+@cache
+def _session_of(_access_key: str) -> botocore.session.Session:
     return _Session()
 
 
