@@ -12,7 +12,7 @@ from .clock import Clock, standing
 from .emulated import Executions, simulator
 from .http import Api
 from .names import NAME
-from .wire import Wire
+from .wire import Wire, in_turn
 
 MANY = 40
 """Calls after which a scenario counts as one that does not come to an end."""
@@ -77,5 +77,5 @@ class World(Api):
 def fresh() -> Iterator[World]:
     """Have an empty account, with AWS's managed policies, behind a wire without faults."""
     with standing() as clock, account.in_memory(executions=False) as wire:
-        wire.layers = [Executions(clock), simulator]
+        wire.layers = [in_turn(clock), Executions(clock), simulator]
         yield World(wire, clock)
