@@ -1,30 +1,20 @@
 """What AWS refuses and moto accepts: texts that break a pattern, and more than a quota allows.
 
-Patterns and lengths are those of botocore's own description of the services, which it does not
-hold its callers to. Quotas: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+Patterns and lengths: `models.py`. Quotas:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from functools import cache
-from typing import Any
 
 from botocore.awsrequest import AWSResponse
-from botocore.loaders import create_loader
-from botocore.model import ServiceModel, Shape
 
+from . import models
 from .account import client
 from .wire import Call, Deliver
 
-_MODELS = {
-    "DynamoDB": "dynamodb",
-    "EventBridge": "events",
-    "IAM": "iam",
-    "SFN": "stepfunctions",
-    "STS": "sts",
-}
 _MANAGED_RULES = {
     "sagemaker:createProcessingJob.sync": "StepFunctionsGetEventsForSageMakerProcessingJobsRule",
     "sagemaker:createTrainingJob.sync": "StepFunctionsGetEventsForSageMakerTrainingJobsRule",
@@ -35,7 +25,7 @@ _MANAGED_RULES = {
 
 def limits(call: Call, deliver: Deliver) -> AWSResponse:
     """Refuse what AWS would refuse; a layer of the wire."""
-    for broken in _broken(_model(call.service).operation_model(call.action).input_shape, call):
+    for broken in models.broken(call):
         code = "ValidationError" if call.service in ("IAM", "STS") else "ValidationException"
         return call.refused(code, f"1 validation error detected: {broken}")
     for rule in _RULES.get(call.action, ()):
@@ -43,48 +33,6 @@ def limits(call: Call, deliver: Deliver) -> AWSResponse:
         if refused:
             return call.refused(*refused)
     return deliver()
-
-
-def _broken(shape: Shape | None, call: Call) -> Iterator[str]:
-    for path, value, part in _texts(shape, call.parameters, ""):
-        failed = f"Value '{value}' at '{path}' failed to satisfy constraint: Member must"
-        longest, pattern = part.metadata.get("max"), part.metadata.get("pattern")
-        if longest is not None and len(value) > longest:
-            yield f"{failed} have length less than or equal to {longest}"
-        elif pattern and isinstance(value, str) and not _pattern(pattern).fullmatch(value):
-            yield f"{failed} satisfy regular expression pattern: {pattern}"
-
-
-def _texts(shape: Any, value: Any, path: str) -> Iterator[tuple[str, Any, Shape]]:
-    """Return each text and list of a call's parameters, with where it is and its description."""
-    if isinstance(value, str) and shape.type_name == "string":
-        yield path, value, shape
-    elif isinstance(value, list) and shape.type_name == "list":
-        yield path, value, shape
-        for number, each in enumerate(value, 1):
-            yield from _texts(shape.member, each, f"{path}.{number}.member")
-    elif isinstance(value, Mapping) and shape.type_name == "map":
-        for each in value.values():
-            yield from _texts(shape.value, each, path)
-    elif isinstance(value, Mapping) and shape.type_name == "structure":
-        for name in value.keys() & shape.members.keys():
-            at = name[0].lower() + name[1:]
-            yield from _texts(shape.members[name], value[name], f"{path}.{at}" if path else at)
-
-
-@cache
-def _model(service: str) -> ServiceModel:
-    name = _MODELS[service]
-    return ServiceModel(create_loader().load_service_model(name, "service-2"), name)
-
-
-@cache
-def _pattern(text: str) -> re.Pattern[str]:
-    """Return a pattern of Java's in Python's words."""
-    letters, spaces = re.compile(r"\\p\{[LN]\}"), re.compile(r"\\p\{Z\}")
-    if letters.search(text) or spaces.search(text):
-        return re.compile(spaces.sub(r"\\s", letters.sub(r"\\w", text)))
-    return re.compile(text, re.ASCII)
 
 
 Refusal = tuple[str, str]
