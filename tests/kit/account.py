@@ -21,6 +21,7 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 from moto.dynamodb.models.table import Table
 from moto.iam import models as moto_iam
+from moto.kms import models as kms
 
 from . import models, product, wire
 from .names import ACCOUNT
@@ -56,6 +57,7 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
         patch.object(moto_iam, "aws_managed_policies_data", _few_managed_policies()),
         patch.object(botocore.session, "get_session", _session),
         patch.object(Table, "__deepcopy__", _copy_of_table, create=True),
+        patch.object(kms, "generate_private_key", _private_key),
         mock_aws(config=settings),
         wire.installed() as installed,
     ):
@@ -112,6 +114,15 @@ def _copy_of_table(table: Any, memo: Any) -> Any:
     copied = copy.copy(table)
     copied.items = defaultdict(dict, {key: dict(rows) for key, rows in table.items.items()})
     return copied
+
+
+_new_private_key: Any = vars(kms)["generate_private_key"]
+
+
+@cache
+def _private_key(kind: str) -> Any:
+    """Return a key for moto's encrypted tables, which encrypt nothing; making one takes long."""
+    return _new_private_key(kind)
 
 
 _LOADER = create_loader()
