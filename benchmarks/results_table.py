@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from statistics import median
 
-from benchmarks import accounts_table
+from benchmarks import accounts_table, weather_table
 from benchmarks.course import REPAIRED, SIZES, Fleet, Results
 from benchmarks.measuring import LATENCY, Sample
 from benchmarks.tables import Row, table
@@ -25,6 +25,7 @@ def rows(results: Results) -> list[Row]:
         *_repair(results),
         accounts_table.constant(results.accounts),
         *_process(results),
+        *weather_table.rows(results.weather),
     ]
 
 
@@ -53,6 +54,7 @@ def page(results: Results) -> str:
         against_writes=f"{_against_writes(results):.2f}",
         fleets=table(_FLEET_HEAD, fleets),
         accounts=accounts_table.section(results.accounts),
+        weather=weather_table.table_of(results.weather),
     )
 
 
@@ -107,6 +109,14 @@ the SDK's calls. moto gives GetAccountAuthorizationDetails in a single page; AWS
 items a page.
 
 {accounts}
+## Repairing a fleet in bad weather
+
+{weather}
+
+Each environment lacks one policy. In bad weather a fifth of all calls are throttled, a tenth fail,
+half of these after they took effect, and of a tenth the answer is lost with the connection. The
+seconds are the test kit's clock's: an answer takes {latency} ms, pauses what they are long, and
+work no time.
 
 ![Time against fleet size](time.png)
 

@@ -4,36 +4,21 @@ One account is there from the start. Another one comes to be when somebody assum
 and has a memory of its own: home too, where environments are made in a member.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from functools import cache
+from threading import Semaphore
 from typing import Any
 from unittest.mock import patch
 
 import botocore.session
 from moto import mock_aws
-from moto.core import responses
 from moto.core.base_backend import AccountSpecificBackend
 from moto.core.models import botocore_stubber
-from moto.iam import models
 
-from . import product, wire
+from . import models, product, quick_moto, wire
 from .names import ACCOUNT, HOME, IN_MEMBER
-
-_USED_BY_TESTS = {
-    "AdministratorAccess",
-    "AWSGlueConsoleFullAccess",
-    "IAMFullAccess",
-    "PowerUserAccess",
-    "ReadOnlyAccess",
-}
-
-
-_METHOD_NAMES = cache(vars(responses)["method_names_from_class"])
-"""moto lists a class's methods anew at every call."""
 
 
 @contextmanager
@@ -43,6 +28,9 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
     Args:
         region: Trivet's; its partition is the account's.
         executions: whether Step Functions executions really run.
+
+    Raises:
+        AssertionError: in the end, if the wire saw a call that the real AWS would not accept.
     """
     assert not botocore_stubber.enabled, "one AWS at a time: moto has but one memory"
     settings: Any = {
@@ -54,17 +42,28 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
     _clients.clear()
     with (
         patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}),
-        patch.object(models.IAMBackend, "_init_aws_policies", _managed_policies),
-        patch.object(responses, "method_names_from_class", _METHOD_NAMES),
+        quick_moto.installed(),
         patch.object(botocore.session, "get_session", _trivets_session),
         mock_aws(config=settings),
         wire.installed() as installed,
         patch.dict(os.environ, _home_credentials(region)),
     ):
+        product.lock_by(Semaphore)
         yield installed
         if IN_MEMBER:
             assert _made_in(HOME) == [], "what is made is in the account of the environments alone"
     product.forget_account()
+    assert list(unsendable(installed.calls)) == []
+
+
+def unsendable(calls: wire.Calls) -> Iterator[str]:
+    """Return what the real AWS, or the oldest SDK that Lambda may have, would not accept of calls.
+
+    moto accepts it, and so does botocore. A test that means to send such calls forgets them.
+    """
+    for call in calls:
+        yield from models.broken(call)
+        yield from models.unknown_to_the_oldest(call)
 
 
 def client(service: str, account: str | None = None, region: str | None = None) -> Any:
@@ -170,21 +169,3 @@ def _trivets_session() -> botocore.session.Session:
 @cache
 def _session_of(_access_key: str) -> botocore.session.Session:
     return _Session()
-
-
-def _managed_policies(backend: models.IAMBackend) -> list[models.ManagedPolicy]:
-    """Return those of AWS's managed policies that the templates and tests name.
-
-    moto builds all 1,582 anew for each account, which takes longer than most tests.
-    """
-    return [copy(each) for each in _made(backend.account_id, backend.region_name)]
-
-
-@cache
-def _made(account: str, region: str) -> list[models.ManagedPolicy]:
-    known = json.loads(vars(models)["aws_managed_policies_data"])
-    used = _USED_BY_TESTS | product.managed_policies()
-    return [
-        models.AWSManagedPolicy.from_data(name, account, region, known[name])
-        for name in sorted(used & known.keys())
-    ]
