@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks import cold_start, today, trivet
 from benchmarks.cloud import cloud, names
+from benchmarks.cold_start import ColdStart
 from benchmarks.measuring import Report, Sample, measure
 from tools.child import REPOSITORY
 from tools.embedded_aws import DEFAULT_REGION, embedded_aws
@@ -45,7 +46,7 @@ class Results:
     procedure: list[Sample]
     own_cpu: list[float]
     """CPU seconds of warm requests that change nothing."""
-    cold_start: tuple[float, float]
+    cold_start: ColdStart
     package_size: int
     fleets: dict[int, Fleet] = field(default_factory=dict)
     repair: Sample | None = None
