@@ -9,13 +9,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from botocore.loaders import create_loader
+
 from benchmarks.cloud import desired, environment, names
 from chalicelib.aws.accounts import Target
+from chalicelib.aws.models import MODELS
 from chalicelib.flow.look import in_bulk
 from chalicelib.flow.plan import compare
 from chalicelib.model.desired import Desired
 from chalicelib.work.operation import Operation, under_way
 from tests.kit.names import ROOT
+
+OWN = create_loader()
+"""What botocore has where nobody gives it another."""
 
 
 class ListedIam:
@@ -136,6 +143,21 @@ def test_the_app_loads_nothing_heavy(tmp_path: Path) -> None:
     assert "botocore.session" in modules
     # boto3 and its S3 transfers cost a quarter of a cold start, and Trivet needs none of it.
     assert not modules & {"boto3", "s3transfer", "asyncio", "pydantic", "jsonschema", "unittest"}
+
+
+def test_the_app_collects_garbage_once_it_is_imported(tmp_path: Path) -> None:
+    assert after_importing_the_app("__import__('gc').isenabled()", tmp_path) is True
+
+
+@pytest.mark.parametrize("service", MODELS.list_available_services("service-2"))
+def test_the_sdk_learns_the_same_of_a_service_as_by_its_own_reading(service: str) -> None:
+    for kind in ("service-2", "endpoint-rule-set-1", "paginators-1"):
+        assert MODELS.load_service_model(service, kind) == OWN.load_service_model(service, kind)
+
+
+@pytest.mark.parametrize("file", ["endpoints", "partitions", "sdk-default-configuration"])
+def test_the_sdk_learns_the_same_of_aws_as_by_its_own_reading(file: str) -> None:
+    assert MODELS.load_data(file) == OWN.load_data(file)
 
 
 def test_the_app_lets_python_keep_its_bytecode(tmp_path: Path) -> None:
