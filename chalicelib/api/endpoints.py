@@ -7,7 +7,6 @@ OpenAPI document follow from that.
 import uuid
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -32,8 +31,7 @@ _ANSWERING = 1
 _REQUEST: ContextVar[Request] = ContextVar("request")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a route answers."""
 
     body: msgspec.Struct | Mapping[str, Any]
@@ -42,8 +40,7 @@ class Answer:
     """The path of what was made or begun."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """A route as the OpenAPI document describes it."""
 
     method: str
@@ -61,8 +58,7 @@ class Endpoint:
 ENDPOINTS: list[Endpoint] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A validated request: `body` and `query` are of the endpoint's types."""
 
     body: Any

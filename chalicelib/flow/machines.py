@@ -7,9 +7,10 @@ and what could not be read is asked for once more after all the others.
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
+
+import msgspec
 
 from chalicelib.aws.accounts import Target
 from chalicelib.errors import Unavailable
@@ -30,8 +31,7 @@ _GLANCE = 0.05
 _UNREAD = "The state machine could not be read in time: the next run looks at it."
 
 
-@dataclass(frozen=True, slots=True)
-class Machines:
+class Machines(msgspec.Struct, frozen=True):
     """The readings under way, by the environment's name."""
 
     operation: Operation

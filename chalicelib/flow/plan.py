@@ -4,7 +4,9 @@ Dry run, drift report, repair and adoption are the same plan, shown or carried o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.errors import Conflict
 from chalicelib.model.actual import Actual
@@ -17,8 +19,7 @@ from chalicelib.resources.role import Context
 from chalicelib.resources.tags import IsIgnored
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """An environment as it is declared, as AWS holds it, and what lies between."""
 
     environment: Environment

@@ -1,6 +1,6 @@
 """The lease on the fleet: one drift run goes over it at a time, from where the last one ended."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from chalicelib.table.lease import ATTRIBUTES, Lease
 from chalicelib.table.rows import key

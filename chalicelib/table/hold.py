@@ -11,10 +11,10 @@ records from `under_way` that this operation did not tell its end.
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from types import TracebackType
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.errors import (
     Busy,

@@ -9,7 +9,6 @@ account is a child of its own.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -35,13 +34,12 @@ _BRAKE_FROM = 10
 """Environments from which on a fleet has a brake."""
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(msgspec.Struct):
     """A run in one process, account by account."""
 
     report: Report
-    looks: list[AccountLook] = field(default_factory=list)
-    results: list[AccountResult] = field(default_factory=list)
+    looks: list[AccountLook] = []
+    results: list[AccountResult] = []
 
     @property
     def findings(self) -> list[Finding]:

@@ -31,7 +31,7 @@ _USED_BY_TESTS = {
 }
 
 
-_METHOD_NAMES = cache(responses.method_names_from_class)
+_METHOD_NAMES = cache(vars(responses)["method_names_from_class"])
 """moto lists a class's methods anew at every call."""
 
 

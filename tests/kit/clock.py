@@ -31,6 +31,10 @@ class Clock:
         """Return the seconds since the epoch."""
         return self._now
 
+    def set(self, now: float) -> None:
+        """Have it be this time, in seconds since the epoch."""
+        self._now = now
+
     def sleep(self, seconds: float) -> None:
         """Let these seconds pass, beside what other threads wait for."""
         until = self._now + seconds

@@ -5,10 +5,12 @@ templates, comparing) import what they test themselves.
 """
 
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import os
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from app import app
 from chalicelib import catalogue, errors
@@ -59,6 +61,14 @@ MARK = "trivet/"
 def forget_account() -> None:
     """Have Trivet make its AWS clients anew, and ask again which account it is in."""
     aws_accounts.home.cache_clear()
+
+
+def configuration() -> Hashable:
+    """Return what Trivet is set to do: its variables, and which templates it uses."""
+    variables = {
+        name: os.environ[name] for name in os.environ if name.startswith(("AWS_", "TRIVET_"))
+    }
+    return catalogue.load, tuple(sorted(variables.items()))
 
 
 def home() -> aws_accounts.Home:

@@ -125,9 +125,16 @@ class Wire:
         self.layers: list[Layer] = []
         self.calls = Calls()
         """Every request sent, in order."""
+        self.answered = 0
+        """How many requests moto has answered, those behind Trivet's back included."""
         self._recordings: list[Calls] = []
         self._seen: Counter[tuple[str, str]] = Counter()
         self._noting = Lock()
+
+    @property
+    def is_recording(self) -> bool:
+        """Tell whether anybody wants to see the calls that are sent now."""
+        return bool(self._recordings)
 
     @contextmanager
     def through(self, *layers: Layer) -> Iterator[None]:
@@ -234,6 +241,7 @@ def installed() -> Iterator[Wire]:
     def locked(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
         # moto's dictionaries are not made for threads.
         with one_call_at_a_time:
+            wire.answered += 1
             return process(stubber, request)
 
     with (
