@@ -160,7 +160,12 @@ def _refused(error: TrivetError, current: Operation) -> Response:
 
 
 def middleware(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Keep the request for this thread, and render what Chalice itself refuses as a problem."""
+    """Keep the request for this thread, and render what Chalice itself refuses as a problem.
+
+    What API Gateway hands over says who signed it. An event that does not is somebody's own.
+    """
+    if "identity" not in request.context:
+        return problems.of_status(403, "Requests come signed, through API Gateway.", {})
     _REQUEST.set(request)
     response = get_response(request)
     content_type = {name.lower(): value for name, value in response.headers.items()}.get(

@@ -27,8 +27,8 @@ class FleetRun(msgspec.Struct, frozen=True):
 
     request: RunRequest
     accounts: list[str]
-    first: str | None = None
-    """`account/name` of the environment to start with."""
+    starts: list[str] = []
+    """`account/name` of the environment to start with, of each account not done by the last run."""
     decided: bool = False
     """Whether the brake was asked; until then nothing is repaired."""
     stopped: str | None = None

@@ -23,13 +23,15 @@ from chalicelib.model.environment import timestamp
 from chalicelib.model.report import AccountRow, Finding, Report, ReportPage, RunRequest
 from chalicelib.table.report_rows import AccountPart
 from chalicelib.table.reports import new_id
+from chalicelib.verbs import scope
 from chalicelib.work import operation, telemetry
 
 PAGE = 200
 """Findings in the answer to a run."""
 
 _ACCOUNTS_AT_ONCE = 4
-_REGISTRY_PAGE = 1_000
+_LOOKING = 0.5
+"""The share of a run's time that looking at several accounts may take: the rest is for repairs."""
 _BRAKE_FROM = 10
 """Environments from which on a fleet has a brake."""
 
@@ -50,18 +52,17 @@ def run(installation: Installation, request: RunRequest) -> ReportPage:
     """Check the fleet in this process, and repair it if asked to.
 
     Raises:
-        Invalid: it names an account that is not registered, or confirms no report.
+        Invalid: it names an account or an environment that there is not, or confirms no report.
         Busy: another run is going on.
         TrivetError: the fleet could not be read; nothing was changed.
     """
-    accounts = accounts_of(installation, request)
+    accounts = scope.accounts_of(installation, request)
     started = installation.operation.clock.now()
-    first = installation.fleet.hold() if request.apply else None
-    next_start = first
+    starts = installation.fleet.hold() if request.apply else []
+    next_starts = starts
     try:
         course = _Course(new_report(installation, request))
-        _look(installation, request, course, accounts, first)
-        _check_names(request, course)
+        _look(installation, request, course, scope.in_turn(accounts, starts), starts)
         stopped = brake(installation, request, _counts(installation, course))
         repair = request.apply and stopped is None
         _check(installation, course, repair, record=request.apply)
@@ -70,12 +71,11 @@ def run(installation: Installation, request: RunRequest) -> ReportPage:
         if request.apply and stopped:
             tell_stopped(installation.home, course.report.id, stopped)
         course.report = _concluded(installation, request, course, stopped)
-        not_reached = course.report.not_reached
-        if request.environments is None and request.accounts is None:
-            next_start = not_reached[0] if not_reached else None
+        if scope.is_whole(request):
+            next_starts = scope.next_starts((each.row, each.not_reached) for each in course.results)
     finally:
         if request.apply:
-            release(installation, next_start)
+            release(installation, next_starts)
     telemetry.count("RunDuration", installation.operation.clock.now() - started)
     return _kept(installation, request, course)
 
@@ -95,33 +95,6 @@ def new_report(installation: Installation, request: RunRequest) -> Report:
         status="running",
         started_at=timestamp(now),
     )
-
-
-def accounts_of(installation: Installation, request: RunRequest) -> list[str]:
-    """Return the ids of the accounts that a run takes in, home first.
-
-    Raises:
-        Invalid: one is named that is not registered.
-    """
-    home = installation.home.place.account_id
-    members = _members(installation)
-    everyone = [home, *(each for each in members if each != home)]
-    if request.accounts is None:
-        return everyone
-    unknown = sorted(set(request.accounts).difference(everyone))
-    if unknown:
-        raise Invalid([FieldError("accounts", f"not registered: {', '.join(unknown)}")])
-    return [each for each in everyone if each in request.accounts]
-
-
-def _members(installation: Installation) -> list[str]:
-    found: list[str] = []
-    cursor = None
-    while True:
-        page, cursor = installation.accounts.page(_REGISTRY_PAGE, cursor)
-        found += [each.account_id for each in page]
-        if cursor is None:
-            return found
 
 
 def brake(
@@ -171,51 +144,43 @@ def _look(
     request: RunRequest,
     course: _Course,
     accounts: Sequence[str],
-    first: str | None,
+    starts: Sequence[str],
 ) -> None:
-    """Look at all accounts; one that cannot be reached costs the others nothing.
+    """Look at all accounts; one that cannot be reached, or is slow, costs the others nothing.
 
     Raises:
         TrivetError: home, alone, could not be read.
     """
-    with ThreadPoolExecutor(_ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool:
+    current = installation.operation
+    share = 1 if len(accounts) == 1 else _LOOKING
+    until = current.clock.now() + share * current.time_left()
+    with (
+        operation.until(until),
+        ThreadPoolExecutor(_ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool,
+    ):
         looks = [
-            pool.submit(copy_context().run, look_at, installation, account, request, first)
+            pool.submit(copy_context().run, look_at, installation, account, request, starts)
             for account in accounts
         ]
     for account, each in zip(accounts, looks, strict=True):
         try:
             course.looks.append(each.result())
         except TrivetError as error:
-            if len(accounts) == 1:
+            if accounts == [installation.home.place.account_id]:
                 raise
             course.results.append(AccountResult(unreachable(account, error)))
 
 
-def _check_names(request: RunRequest, course: _Course) -> None:
-    """Refuse a run over environments of which one is nowhere.
-
-    Raises:
-        Invalid: names it.
-    """
-    found = {case.name for each in course.looks for case in each.cases}
-    found |= {each.name for seen in course.looks for each in seen.unreadable}
-    unknown = sorted(set(request.environments or ()).difference(found))
-    if unknown and not course.results:
-        raise Invalid([FieldError("environments", f"there is none named {', '.join(unknown)}")])
-
-
 def look_at(
-    installation: Installation, account_id: str, request: RunRequest, first: str | None = None
+    installation: Installation, account_id: str, request: RunRequest, starts: Sequence[str]
 ) -> AccountLook:
     """Look at one account.
 
     Args:
-        first: `account/name` of the environment to start with.
+        starts: `account/name` of the environments to start with.
     """
     target = installation.target(account_id)
-    start_account, _, start_name = (first or "").partition("/")
-    start = start_name if start_account == account_id else None
+    start = scope.start_in(account_id, starts)
     return account_run.look_at(installation, target, request.environments, start)
 
 
@@ -254,7 +219,7 @@ def _concluded(
             ],
             aws_calls=dict(sorted(installation.operation.calls.items())),
         ),
-        [result.row for result in course.results],
+        scope.home_first(installation, (result.row for result in course.results)),
     )
 
 
@@ -279,18 +244,15 @@ def summed(report: Report, rows: Sequence[AccountRow]) -> Report:
     )
 
 
-def release(installation: Installation, next_start: str | None, run: str | None = None) -> None:
+def release(installation: Installation, starts: Sequence[str], run: str | None = None) -> None:
     """Let go of the fleet. A failure is logged, since what was found still has to be reported.
 
     Args:
-        next_start: where the next run starts, as the report names it.
+        starts: where the next run starts, as `Fleet.release` takes it.
         run: the run that the fleet is held for, if not for this operation.
     """
-    home = installation.home.place.account_id
-    if next_start is not None and "/" not in next_start:
-        next_start = f"{home}/{next_start}"
     try:
-        installation.fleet.release(next_start, run)
+        installation.fleet.release(starts, run)
     except TrivetError as error:
         # The lease runs out by itself.
         telemetry.LOGGER.error("fleet not released", extra={"reason": str(error)})

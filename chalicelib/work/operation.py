@@ -4,6 +4,7 @@ The current operation is known to every thread that works for it, so that the ho
 clients, which are shared by all, count and time-limit each call for whom it is made.
 """
 
+import math
 import time
 import uuid
 from collections import Counter
@@ -84,7 +85,7 @@ class Operation(msgspec.Struct):
 
     def time_left(self) -> float:
         """Return the seconds in which AWS calls may still start; never negative."""
-        limit = self.last_call if _CLOSING.get() else self.deadline
+        limit = self.last_call if _CLOSING.get() else min(self.deadline, _UNTIL.get())
         return max(0.0, limit - self.clock.now())
 
     def pool(self) -> ThreadPoolExecutor:
@@ -108,6 +109,7 @@ class Operation(msgspec.Struct):
 
 _CURRENT: ContextVar[Operation | None] = ContextVar("operation", default=None)
 _CLOSING: ContextVar[bool] = ContextVar("closing", default=False)
+_UNTIL: ContextVar[float] = ContextVar("until", default=math.inf)
 
 
 @contextmanager
@@ -118,6 +120,20 @@ def closing() -> Iterator[None]:
         yield
     finally:
         _CLOSING.reset(token)
+
+
+@contextmanager
+def until(moment: float) -> Iterator[None]:
+    """Let this thread's AWS calls, and those of what it starts, start no later than a moment.
+
+    Args:
+        moment: in seconds since the epoch.
+    """
+    token = _UNTIL.set(moment)
+    try:
+        yield
+    finally:
+        _UNTIL.reset(token)
 
 
 def is_closing() -> bool:

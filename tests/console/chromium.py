@@ -37,7 +37,10 @@ _OVERFLOWING = """() => [...document.querySelectorAll("body *")]
     .filter(each => !each.closest(".picture, .hidden, .skip"))
     .filter(each => each.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .map(each => each.outerHTML.slice(0, 120))"""
-_SERIOUS = """async () => (await axe.run()).violations
+_SERIOUS = """async rules => (await axe.run({
+        resultTypes: ["violations"],
+        ...(rules.length ? {runOnly: {type: "rule", values: rules}} : {}),
+    })).violations
     .filter(each => ["serious", "critical"].includes(each.impact))
     .map(each => each.id + ": " + each.nodes.map(node => node.html).join(" | "))"""
 
@@ -83,10 +86,11 @@ def overflowing(page: Page) -> list[str]:
     return [*found, *([f"the page scrolls sideways by {width} px"] if width > 0 else [])]
 
 
-def serious(page: Page) -> list[str]:
-    """Return what axe-core finds serious or critical."""
-    page.evaluate(_AXE)
-    found: list[str] = page.evaluate(_SERIOUS)
+def serious(page: Page, *rules: str) -> list[str]:
+    """Return what axe-core finds serious or critical, by all of its rules or by these."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_AXE)
+    found: list[str] = page.evaluate(_SERIOUS, rules)
     return found
 
 

@@ -25,6 +25,10 @@ class StubApi(Api):
 
     def __init__(self) -> None:
         super().__init__(URL)
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as new."""
         self.calls: list[Call] = []
         self.answers: dict[tuple[str, str], dict[str, Any] | Exception] = _answers()
 

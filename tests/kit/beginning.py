@@ -14,6 +14,7 @@ from typing import Any
 from moto.backends import get_backend
 
 from . import product
+from .account import unsendable
 from .clock import Clock
 from .emulated import Executions
 from .wire import Wire
@@ -62,6 +63,7 @@ class Beginning:
         known = _KNOWN.get(self._steps)
         if known is None:
             known = _KNOWN[self._steps] = self._kept(provision())
+            assert list(unsendable(self._wire.calls)) == []
         else:
             self._put_back(known)
         self._wire.calls.clear()

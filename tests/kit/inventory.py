@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .account import client
-from .names import TABLE
+from .names import RECORDS, TABLE
 
 _VOLATILE = ("created_at", "updated_at", "checked_at", "created_by", "updated_by")
 _KINDS = ("roles", "policies", "state machines")
@@ -79,7 +79,7 @@ def everything() -> dict[str, Any]:
         "environments": {
             item["sk"]["S"]: _environment(json.loads(item["document"]["S"]), ids, newest)
             for item in items
-            if item["pk"]["S"] == "environment"
+            if item["pk"]["S"] == RECORDS
         },
         "leases": [item["sk"]["S"] for item in items if "lease" in item],
     }

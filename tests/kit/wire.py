@@ -24,6 +24,7 @@ from moto.core.models import botocore_stubber
 from moto.iam.models import get_account_id_from
 
 from . import answers, product
+from .clock import Clock
 
 Deliver = Callable[[], AWSResponse]
 
@@ -224,6 +225,16 @@ def answering(answer: Callable[[Call], Mapping[str, Any] | None]) -> Layer:
         return deliver() if result is None else call.answered(result)
 
     return answered
+
+
+def in_turn(clock: Clock) -> Layer:
+    """Return a layer at which other threads have their turn, as while a call is under way."""
+
+    def others_first(call: Call, deliver: Deliver) -> AWSResponse:
+        clock.sleep(0)
+        return deliver()
+
+    return others_first
 
 
 @contextmanager

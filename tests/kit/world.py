@@ -13,7 +13,7 @@ from .clock import Clock, standing
 from .emulated import Executions, simulator
 from .http import Api
 from .names import NAME
-from .wire import Wire
+from .wire import Wire, in_turn
 
 MANY = 40
 """Calls after which a scenario counts as one that does not come to an end."""
@@ -24,7 +24,7 @@ class World(Api):
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
         executions = Executions(clock)
-        wire.layers = [executions, simulator]
+        wire.layers = [in_turn(clock), executions, simulator]
         super().__init__(wire, checks.of_use)
         self.clock = clock
         self._beginning = Beginning(wire, clock, executions)
@@ -83,7 +83,7 @@ class World(Api):
 
 
 @contextmanager
-def fresh() -> Iterator[World]:
+def fresh(region: str = "us-east-1") -> Iterator[World]:
     """Have an empty account, with AWS's managed policies, behind a wire without faults."""
-    with standing() as clock, account.in_memory(executions=False) as wire:
+    with standing() as clock, account.in_memory(region, executions=False) as wire:
         yield World(wire, clock)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.model import explain
@@ -534,6 +534,7 @@ odd_documents = json_values | st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=40)
 @given(one=odd_documents, other=odd_documents | st.just(WORKFLOW))
 def test_no_document_is_too_odd_for_one_line(one: Any, other: Any) -> None:
     for explained in (explain.policy, explain.trust):
