@@ -139,7 +139,7 @@ class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Cursor = Annotated[
-    str, Meta(min_length=1, max_length=500, description="The `next_cursor` of the page before.")
+    str, Meta(min_length=1, max_length=500, description="the next_cursor of the page before")
 ]
 Limit = Annotated[int, Meta(ge=1, le=100, description="How many a page holds, at most.")]
 

@@ -3,8 +3,10 @@
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from chalicelib.model.change import ChangeDocument
+from chalicelib.model.environment import Pause
 
 Operation = Literal[
     "create",
@@ -46,3 +48,5 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     changes: list[ChangeDocument] = []
     cause: Cause | None = None
+    pause: Pause | UnsetType = UNSET
+    """Of the operation `pause` alone: until when, and why."""

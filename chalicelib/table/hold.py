@@ -170,6 +170,8 @@ class Hold:
 
     def _done(self, error: BaseException | None) -> HistoryEntry:
         entry = structs.replace(self._under_way, changes=list(self.changes))
+        if self.operation_name == "pause" and self.environment.pause is not None:
+            entry = structs.replace(entry, pause=self.environment.pause)
         if error is None:
             return entry
         told = str(error) if isinstance(error, TrivetError) else _own_fault(error)

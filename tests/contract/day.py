@@ -41,7 +41,7 @@ def answers() -> dict[str, dict[str, Any]]:
         minutes = itertools.count(1)
 
         def ask(method: str, path: str, body: Any = None) -> Any:
-            world.clock._now = MORNING + 60 * next(minutes)
+            world.clock.set(MORNING + 60 * next(minutes))
             answer = on_lambda(method, path, body)
             _keep(found, method, path, answer)
             return answer.body
