@@ -8,6 +8,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 REQUIREMENTS := requirements-dev.lock
+# A server of the soak tests, whose requirements are not Trivet's.
+MINISTACK := .venv-ministack
 
 # To override: make serve PORT=8001, make package STAGE=prod, make test ARGS="-k drift"
 PORT ?=
@@ -41,8 +43,14 @@ test: $(READY) ## run all tests but the soak tests (ARGS="-k drift" for some)
 	@$(PY) -m pytest $(WORKERS) -m "not soak" $(ARGS)
 
 .PHONY: soak
-soak: $(READY) ## run the soak tests, which take minutes
+soak: $(READY) $(MINISTACK)/.ready ## run the soak tests, which take minutes
 	@$(PY) -m pytest -m soak $(ARGS)
+	@$(MAKE) soak-member
+
+# What is asked of environments is asked of those of a member account, with home another one.
+.PHONY: soak-member
+soak-member: $(READY) ## run the contract's tests against a member account in place of home
+	@HOME_ACCOUNT=999999999999 $(PY) -m pytest $(WORKERS) -m "not soak and not home" tests/contract
 
 .PHONY: bench
 bench: $(READY) ## run the benchmarks
@@ -128,6 +136,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --native-tls --universal --python-
 lock: $(READY) ## pin anew, with hashes, what requirements.in and requirements-dev.txt need in turn
 	@$(COMPILE) requirements.in --output-file requirements.txt
 	@$(COMPILE) requirements-dev.txt --constraint requirements.txt --output-file requirements-dev.lock
+	@$(COMPILE) tests/ministack/requirements.in --output-file tests/ministack/requirements.txt
 
 .PHONY: licences
 licences: $(READY) ## fail when a package has a licence that is not on the list
@@ -135,9 +144,10 @@ licences: $(READY) ## fail when a package has a licence that is not on the list
 
 .PHONY: clean
 clean: ## remove the set-up, the caches and what was built
-	@rm -rf $(VENV) build .chalice/deployments .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) $(MINISTACK) build .chalice/deployments .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# The lock file names every package, so that there is nothing to resolve; Python compiles what is used.
 $(READY): $(REQUIREMENTS)
 	@found=; for python in $(PYTHON) python3.11 python3; do \
 		if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
@@ -150,8 +160,8 @@ $(READY): $(REQUIREMENTS)
 	fi; \
 	echo "Setting up $(VENV) with $$("$$found" --version) (once; takes about a minute) ..."; \
 	rm -rf $(VENV) && "$$found" -m venv $(VENV) && \
-	if ! $(PY) -m pip install --disable-pip-version-check --require-hashes --requirement requirements-dev.lock \
-		> $(VENV)/setup.log 2>&1; then \
+	if ! $(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile \
+		--requirement $(REQUIREMENTS) > $(VENV)/setup.log 2>&1; then \
 		if grep -q '^WARNING: Retrying (Retry(total=0' $(VENV)/setup.log; then \
 			echo "Set-up failed: the package index cannot be reached; the network is needed once." >&2; \
 		else \
@@ -160,3 +170,9 @@ $(READY): $(REQUIREMENTS)
 		exit 1; \
 	fi; \
 	touch $@
+
+$(MINISTACK)/.ready: tests/ministack/requirements.txt $(READY)
+	@echo "Setting up $(MINISTACK) (once) ..."
+	@rm -rf $(MINISTACK) && $(PY) -m venv $(MINISTACK)
+	@$(MINISTACK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@

@@ -20,11 +20,13 @@ from tools.embedded_aws import DEFAULT_REGION, client_settings, without_aws
 from tools.local_http import HOST
 
 PLACE = Place("123456789012", "aws", DEFAULT_REGION)
-"""Where the fleet lives: moto's own account."""
+"""Home: moto's own account."""
 
 
-BOUNDARY = f"{PLACE.iam}:policy/{DEFAULT_BOUNDARY}"
-"""The permissions boundary that Trivet puts on each role."""
+def places(accounts: int) -> list[Place]:
+    """Return where a fleet lives: home, and then as many members as make up the number."""
+    members = (f"{500_000_000_000 + number}" for number in range(1, accounts))
+    return [PLACE, *(Place(each, PLACE.partition, PLACE.region) for each in members)]
 
 
 def names(size: int) -> list[str]:
@@ -32,28 +34,33 @@ def names(size: int) -> list[str]:
     return [f"team-{number:04}-dev" for number in range(size)]
 
 
-def environment(name: str) -> Environment:
+def environment(name: str, place: Place = PLACE) -> Environment:
     """Return an environment as it is recorded before anything is made of it."""
     return Environment(
         name=name,
-        account_id=PLACE.account_id,
-        partition=PLACE.partition,
-        region=PLACE.region,
+        account_id=place.account_id,
+        partition=place.partition,
+        region=place.region,
         declaration=Declaration(),
         created_at=timestamp(0),
         updated_at=timestamp(0),
     )
 
 
-def desired(name: str) -> Desired:
+def desired(name: str, place: Place = PLACE) -> Desired:
     """Return an environment as it should be."""
+    boundary = f"{place.iam}:policy/{DEFAULT_BOUNDARY}"
     profile = catalogue.load().profile("standard")
-    return profile.render(name, PLACE, tags={}, permissions_boundary=BOUNDARY, parameters={})
+    return profile.render(name, place, tags={}, permissions_boundary=boundary, parameters={})
 
 
 @contextmanager
-def cloud(size: int = 0) -> Iterator[Mapping[str, str]]:
+def cloud(size: int = 0, accounts: int = 1) -> Iterator[Mapping[str, str]]:
     """Run an AWS with a fleet in it, and yield the environment for processes that use it.
+
+    Args:
+        size: environments in each account.
+        accounts: home and its members.
 
     Raises:
         ChildError: when it does not start; the message holds the end of its log.
@@ -65,7 +72,7 @@ def cloud(size: int = 0) -> Iterator[Mapping[str, str]]:
         tempfile.TemporaryFile("w+") as log,
         child_process(
             "benchmarks.copies:serve",
-            *("0", str(size)),
+            *("0", str(size), str(accounts)),
             environment=settings,
             stdout=subprocess.PIPE,
             stderr=log,

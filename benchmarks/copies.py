@@ -14,14 +14,15 @@ from moto.iam.models import IAMBackend, iam_backends
 from moto.stepfunctions.models import StepFunctionBackend, stepfunctions_backends
 from msgspec.structs import replace
 
-from benchmarks.cloud import PLACE, desired, environment, names
+from benchmarks.cloud import PLACE, desired, environment, names, places
 from chalicelib import settings
 from chalicelib.aws.accounts import Target, home
 from chalicelib.flow import boundary
 from chalicelib.model import documents
-from chalicelib.model.desired import Desired, Role
+from chalicelib.model.desired import Desired, Place, Role
 from chalicelib.model.environment import Look, SmokeTest, timestamp
 from chalicelib.resources import state_machine
+from chalicelib.table.accounts import Accounts, MemberAccount
 from chalicelib.table.entry import Entry, item_of
 from chalicelib.table.records import Records
 from chalicelib.table.sending import Write
@@ -31,37 +32,58 @@ from tools.embedded_aws import serve_moto
 
 
 def serve() -> None:
-    """Fill moto with `sys.argv[2]` environments and serve it; the entry point of the child."""
+    """Fill moto with `sys.argv[2]` environments in each of `sys.argv[3]` accounts, and serve it."""
     mock = mock_aws()
     mock.start()
-    fill(int(sys.argv[2]))
+    fill(int(sys.argv[2]), int(sys.argv[3]))
     mock.stop(remove_data=False)
     serve_moto()
 
 
-def fill(size: int) -> None:
-    """Put a fleet into the moto of this process, which must be mocking AWS."""
+def fill(size: int, accounts: int = 1) -> None:
+    """Put a fleet into the moto of this process, which must be mocking AWS.
+
+    Args:
+        size: environments in each account.
+        accounts: home, and members that are registered.
+    """
     forever = 2.0**40
     with under_way(Operation(started=0, deadline=forever, last_call=forever)) as operation:
-        target = home().target
         table = Table(home(), settings.current().table, operation)
         table.ensure()
-        iam = iam_backends[PLACE.account_id][PLACE.partition]
-        states = stepfunctions_backends[PLACE.account_id][PLACE.region]
-        for name in names(size):
-            wanted = desired(name)
-            boundary.ensure(target, wanted)
-            machine = _machine_made(target, states, wanted)
-            _record(table, wanted, _made(iam, wanted) | machine)
+        for place in places(accounts):
+            if place == PLACE:
+                _fill_account(table, home().target, size)
+            else:
+                _register(table, place.account_id)
+                _fill_account(table, home().member(place.account_id, None, None), size)
 
 
-def _record(table: Table, made: Desired, unique_ids: dict[str, str]) -> None:
+def _register(table: Table, account_id: str) -> None:
+    now = timestamp(table.now())
+    Accounts(table).put(
+        MemberAccount(account_id=account_id, registered_at=now, checked_at=now, status="connected")
+    )
+
+
+def _fill_account(table: Table, target: Target, size: int) -> None:
+    place = target.place
+    iam = iam_backends[place.account_id][place.partition]
+    states = stepfunctions_backends[place.account_id][place.region]
+    for name in names(size):
+        wanted = desired(name, place)
+        boundary.ensure(target, wanted)
+        machine = _machine_made(target, states, wanted)
+        _record(table, place, wanted, _made(iam, wanted) | machine)
+
+
+def _record(table: Table, place: Place, made: Desired, unique_ids: dict[str, str]) -> None:
     """Record an environment as one that was made, proved, and found in sync.
 
     Row by row: moto copies the whole table for each transaction.
     """
     recorded = replace(
-        environment(made.name),
+        environment(made.name, place),
         status="ready",
         unique_ids=unique_ids,
         made={
@@ -73,7 +95,7 @@ def _record(table: Table, made: Desired, unique_ids: dict[str, str]) -> None:
     records = Records(table)
     look = Look(in_sync=True, at=timestamp(table.now()))
     entry, index = records.indexed(Entry(recorded, version=2, own_look=look), MOST_WRITES)
-    row: Write = {"Put": {"Item": item_of(records.pk(PLACE.account_id), entry)}}
+    row: Write = {"Put": {"Item": item_of(records.pk(place.account_id), entry)}}
     table.write_all(f"recording environment {made.name}", [row, *index])
 
 

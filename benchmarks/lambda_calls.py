@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from app import app, drift_run
+from app import app, drift_run, fleet_step
 
 _SECONDS = {"request": 30, "schedule": 900}
 
@@ -23,33 +23,36 @@ class _Context:
         return self._seconds * 1000
 
 
-def request(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def request(
+    method: str, path: str, body: dict[str, Any] | None = None, **parameters: str
+) -> dict[str, Any]:
     """Send a request, which must come out well, and return the answer's document.
 
     Args:
-        path: as routed, such as `/environments`; it has no parameters.
+        path: as routed, such as `/environments/{name}`.
+        parameters: of the path.
     """
     event = {
         "resource": path,
-        "path": path,
+        "path": path.format(**parameters),
         "httpMethod": method,
         "headers": {"Content-Type": "application/json"},
         "multiValueHeaders": {"Content-Type": ["application/json"]},
         "multiValueQueryStringParameters": None,
-        "pathParameters": None,
+        "pathParameters": parameters or None,
         "stageVariables": None,
         "body": None if body is None else json.dumps(body),
         "isBase64Encoded": False,
         "requestContext": {
             "resourcePath": path,
             "httpMethod": method,
-            "path": path,
+            "path": path.format(**parameters),
             "requestId": "benchmark",
             "identity": {"userArn": "arn:aws:iam::123456789012:user/benchmark"},
         },
     }
     answer = app(event, _Context(_SECONDS["request"]))
-    assert answer["statusCode"] in (200, 201), answer
+    assert answer["statusCode"] in (200, 201, 202), answer
     document: dict[str, Any] = json.loads(answer["body"])
     return document
 
@@ -68,3 +71,11 @@ def scheduled_drift_run() -> None:
         "detail": {},
     }
     drift_run(event, _Context(_SECONDS["schedule"]))
+
+
+def step_of_fleet_run(step: str, run: str, **account: str) -> dict[str, Any]:
+    """Do a step of a run over many accounts, as the fleet's state machine has it done."""
+    done: dict[str, Any] = fleet_step(
+        {"step": step, "run": run, **account}, _Context(_SECONDS["schedule"])
+    )
+    return done

@@ -7,6 +7,7 @@ import msgspec
 from chalicelib.model.change import ChangeDocument
 
 Outcome = Literal["repaired", "drifted", "failed", "paused"]
+RunStatus = Literal["running", "finished"]
 Trigger = Literal["schedule", "request"]
 
 
@@ -26,8 +27,8 @@ class FleetRun(msgspec.Struct, frozen=True):
 
     request: RunRequest
     accounts: list[str]
-    first: str | None = None
-    """`account/name` of the environment to start with."""
+    starts: list[str] = []
+    """`account/name` of the environment to start with, of each account not done by the last run."""
     decided: bool = False
     """Whether the brake was asked; until then nothing is repaired."""
     stopped: str | None = None
@@ -62,7 +63,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     trigger: Trigger
     applied: bool
-    status: Literal["running", "finished"]
+    status: RunStatus
     started_at: str
     finished_at: str | None = None
     checked: int = 0

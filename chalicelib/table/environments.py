@@ -4,10 +4,10 @@ Nothing changes a record but a `Hold`, and the one other thing that is told of i
 compared with AWS (`look`), which stands beside the document and makes no new version of it.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.errors import Busy, Unreadable
 from chalicelib.model.change import ChangeDocument
@@ -23,6 +23,7 @@ from chalicelib.table.records import Records, unchanged
 from chalicelib.table.rows import cursor_of, key, read_cursor
 from chalicelib.table.sending import Item
 from chalicelib.table.table import Table
+from chalicelib.work import threads
 
 _FREE = "(attribute_not_exists(lease) OR lease_until <= :now)"
 
@@ -155,6 +156,15 @@ class Environments:
                 yield entry_of(row, account_id, run_look)
             except Unreadable as error:
                 yield error
+
+    def recorded(self, account_ids: Sequence[str], names: Sequence[str]) -> set[str]:
+        """Return which of these names an environment has in any of these accounts."""
+
+        def there(account_id: str) -> Iterable[tuple[str, str]]:
+            pk = self._records.pk(account_id)
+            return self._table.get_all("looking up names", [key(pk, name) for name in names])
+
+        return {name for rows in threads.side_by_side(there, account_ids) for _, name in rows}
 
     def count(self, account_id: str) -> int:
         """Return how many environments an account has."""

@@ -1,6 +1,8 @@
 """The lease on the fleet: one drift run goes over it at a time, from where the last one ended."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from chalicelib.table.lease import ATTRIBUTES, Lease
 from chalicelib.table.rows import key
@@ -18,7 +20,7 @@ class Fleet:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def hold(self, run: str | None = None, seconds: float = 0) -> str | None:
+    def hold(self, run: str | None = None, seconds: float = 0) -> list[str]:
         """Hold the fleet for a drift run.
 
         Args:
@@ -27,7 +29,7 @@ class Fleet:
             seconds: how long such a run takes at most.
 
         Returns:
-            Where this run starts, as the last one said in `release`; `None` for the beginning.
+            Where this run starts, as the last one said in `release`.
 
         Raises:
             Busy: another drift run holds it.
@@ -61,31 +63,29 @@ class Fleet:
             busy = holder.busy("The fleet", now)
             busy.retry_after = min(busy.retry_after, _ASK_AGAIN)
             raise busy
-        start = answer.get("next_start")
-        return None if start is None else str(start["S"])
+        return [each["S"] for each in answer.get("starts", {}).get("L", ())]
 
-    def release(self, next_start: str | None, run: str | None = None) -> None:
+    def release(self, starts: Sequence[str], run: str | None = None) -> None:
         """Let go of the fleet, and record where the next run starts.
 
         Args:
+            starts: `account/name`, one of each account that was not done, the one to begin with
+                first.
             run: the run that it is held for, if not for this operation.
 
         Where another run took over after the lease ran out, its word stands.
         """
-        values = {":lease": {"S": run or self._table.operation.id}}
-        update = f"REMOVE {', '.join(ATTRIBUTES)}"
-        if next_start is None:
-            update += ", next_start"
-        else:
-            update += " SET next_start = :start"
-            values[":start"] = {"S": next_start}
+        values = {
+            ":lease": {"S": run or self._table.operation.id},
+            ":starts": {"L": [{"S": each} for each in starts]},
+        }
         with closing():
             self._table.write(
                 "releasing the fleet",
                 {
                     "Update": {
                         "Key": _KEY,
-                        "UpdateExpression": update,
+                        "UpdateExpression": f"REMOVE {', '.join(ATTRIBUTES)} SET starts = :starts",
                         "ConditionExpression": "lease = :lease",
                         "ExpressionAttributeValues": values,
                     }

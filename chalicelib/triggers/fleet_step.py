@@ -22,8 +22,10 @@ from chalicelib.installation import Installation
 from chalicelib.model.report import Finding, FleetRun
 from chalicelib.table.report_rows import AccountPart
 from chalicelib.triggers.invocation import invocation
-from chalicelib.verbs import drift_run, fleet_run
+from chalicelib.verbs import brake, drift_run, fleet_run
 from chalicelib.work import operation
+
+_TOLD_AT_ONCE = 1_000
 
 
 def fleet_step(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def _account(installation: Installation, event: dict[str, Any], repair: bool) ->
     account_id, run = str(event["account_id"]), str(event["run"])
     known = _known(installation, event)
     try:
-        seen = drift_run.look_at(installation, account_id, known.request, known.first)
+        seen = drift_run.look_at(installation, account_id, known.request, known.starts)
         # What is in sync is recorded by the look already: most accounts are never repaired.
         result = account_run.check(installation, seen, repair, record=known.request.apply)
     except TrivetError as error:
@@ -97,13 +99,25 @@ def _decide(installation: Installation, event: dict[str, Any]) -> dict[str, Any]
     run, known = str(event["run"]), _known(installation, event)
     parts = installation.reports.parts(run)
     counts = [(part.would_change, part.row.checked) for part in parts]
-    stopped = drift_run.brake(installation, known.request, counts)
+    stopped = brake.reason(installation, known.request, counts)
     installation.reports.put_fleet_run(run, replace(known, decided=True, stopped=stopped))
     if stopped is not None:
+        _tell_all(installation, run)
         tell_stopped(installation.home, run, stopped)
     if stopped is not None or not known.request.apply:
         return {"accounts": []}
     return {"accounts": [part.row.account_id for part in parts if part.to_repair]}
+
+
+def _tell_all(installation: Installation, run: str) -> None:
+    """Tell of what was found: no repair will, where the run is stopped."""
+    cursor: str | None = None
+    while True:
+        page = drift_run.report_page(installation, run, _TOLD_AT_ONCE, cursor)
+        tell(installation.home, page.environments)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 def _conclude(installation: Installation, event: dict[str, Any]) -> dict[str, Any]:

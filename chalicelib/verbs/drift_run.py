@@ -9,13 +9,12 @@ account is a child of its own.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.errors import FieldError, Invalid, NotFound, TrivetError
+from chalicelib.errors import NotFound, TrivetError
 from chalicelib.flow import account_run
 from chalicelib.flow.account_run import AccountLook, AccountResult
 from chalicelib.flow.tell import tell, tell_stopped
@@ -24,24 +23,32 @@ from chalicelib.model.environment import timestamp
 from chalicelib.model.report import AccountRow, Finding, Report, ReportPage, RunRequest
 from chalicelib.table.report_rows import AccountPart
 from chalicelib.table.reports import new_id
+from chalicelib.verbs import brake, scope
 from chalicelib.work import operation, telemetry
 
 PAGE = 200
 """Findings in the answer to a run."""
 
 _ACCOUNTS_AT_ONCE = 4
-_REGISTRY_PAGE = 1_000
-_BRAKE_FROM = 10
-"""Environments from which on a fleet has a brake."""
+_LOOKING = 0.5
+"""The share of a run's time that looking at several accounts may take: the rest is for repairs."""
+_TO_LOOK = 7
+"""Seconds: with less left, no bulk listing is begun (`aws.clients`)."""
+_NO_TIME = "There was no time to look at this account. The next run begins with it."
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(msgspec.Struct):
     """A run in one process, account by account."""
 
     report: Report
-    looks: list[AccountLook] = field(default_factory=list)
-    results: list[AccountResult] = field(default_factory=list)
+    looks: list[AccountLook] = []
+    results: list[AccountResult] = []
+    unseen: list[AccountRow] = []
+    """The accounts that there was no time to look at."""
+
+    @property
+    def rows(self) -> list[AccountRow]:
+        return [*self.unseen, *(each.row for each in self.results)]
 
     @property
     def findings(self) -> list[Finding]:
@@ -52,19 +59,18 @@ def run(installation: Installation, request: RunRequest) -> ReportPage:
     """Check the fleet in this process, and repair it if asked to.
 
     Raises:
-        Invalid: it names an account that is not registered, or confirms no report.
+        Invalid: it names an account or an environment that there is not, or confirms no report.
         Busy: another run is going on.
         TrivetError: the fleet could not be read; nothing was changed.
     """
-    accounts = accounts_of(installation, request)
+    accounts = scope.accounts_of(installation, request)
     started = installation.operation.clock.now()
-    first = installation.fleet.hold() if request.apply else None
-    next_start = first
+    starts = installation.fleet.hold() if request.apply else []
+    next_starts = starts
     try:
         course = _Course(new_report(installation, request))
-        _look(installation, request, course, accounts, first)
-        _check_names(request, course)
-        stopped = brake(installation, request, _counts(installation, course))
+        _look(installation, request, course, scope.in_turn(accounts, starts), starts)
+        stopped = brake.reason(installation, request, _counts(installation, course))
         repair = request.apply and stopped is None
         _check(installation, course, repair, record=request.apply)
         if request.apply:
@@ -72,12 +78,13 @@ def run(installation: Installation, request: RunRequest) -> ReportPage:
         if request.apply and stopped:
             tell_stopped(installation.home, course.report.id, stopped)
         course.report = _concluded(installation, request, course, stopped)
-        not_reached = course.report.not_reached
-        if request.environments is None and request.accounts is None:
-            next_start = not_reached[0] if not_reached else None
+        if scope.is_whole(request):
+            next_starts = scope.next_starts(
+                [(each.row, each.not_reached) for each in course.results], course.unseen
+            )
     finally:
         if request.apply:
-            release(installation, next_start)
+            release(installation, next_starts)
     telemetry.count("RunDuration", installation.operation.clock.now() - started)
     return _kept(installation, request, course)
 
@@ -99,125 +106,61 @@ def new_report(installation: Installation, request: RunRequest) -> Report:
     )
 
 
-def accounts_of(installation: Installation, request: RunRequest) -> list[str]:
-    """Return the ids of the accounts that a run takes in, home first.
-
-    Raises:
-        Invalid: one is named that is not registered.
-    """
-    home = installation.home.place.account_id
-    members = _members(installation)
-    everyone = [home, *(each for each in members if each != home)]
-    if request.accounts is None:
-        return everyone
-    unknown = sorted(set(request.accounts).difference(everyone))
-    if unknown:
-        raise Invalid([FieldError("accounts", f"not registered: {', '.join(unknown)}")])
-    return [each for each in everyone if each in request.accounts]
-
-
-def _members(installation: Installation) -> list[str]:
-    found: list[str] = []
-    cursor = None
-    while True:
-        page, cursor = installation.accounts.page(_REGISTRY_PAGE, cursor)
-        found += [each.account_id for each in page]
-        if cursor is None:
-            return found
-
-
-def brake(
-    installation: Installation, request: RunRequest, counts: Sequence[tuple[int, int]]
-) -> str | None:
-    """Tell why a run may not repair what it found, if it may not.
-
-    Args:
-        counts: for each account, how many environments a repair would change, of how many.
-
-    Raises:
-        Invalid: it confirms a report that there is not, or that is still running.
-    """
-    changed, fleet = sum(each[0] for each in counts), sum(each[1] for each in counts)
-    basis = confirmed(installation, request.confirm)
-    limit = installation.settings.max_drift
-    if not request.apply or fleet < _BRAKE_FROM or changed <= limit * fleet:
-        return None
-    if basis is not None and changed <= basis.drifted:
-        return None
-    more = (
-        f" That is more than the {basis.drifted} of report {basis.id}." if basis is not None else ""
-    )
-    return (
-        f"{changed} of {fleet} environments would change, more than the share of {limit:g} that "
-        f"TRIVET_MAX_DRIFT allows: nothing was repaired.{more} If the report shows what is "
-        'wanted, POST /drift-runs {"confirm": "<its id>"} repairs it.'
-    )
-
-
-def confirmed(installation: Installation, confirm: str | None) -> Report | None:
-    """Return the report that a run confirms, if it confirms one.
-
-    Raises:
-        Invalid: there is no such report, or it is still running.
-    """
-    if confirm is None:
-        return None
-    report = installation.reports.page(confirm, 1, None)
-    if report is None or report.status != "finished":
-        raise Invalid([FieldError("confirm", "not the id of a finished drift report")])
-    return report
-
-
 def _look(
     installation: Installation,
     request: RunRequest,
     course: _Course,
     accounts: Sequence[str],
-    first: str | None,
+    starts: Sequence[str],
 ) -> None:
-    """Look at all accounts; one that cannot be reached costs the others nothing.
+    """Look at all accounts; one that cannot be reached, or is slow, costs the others nothing.
 
     Raises:
         TrivetError: home, alone, could not be read.
     """
-    with ThreadPoolExecutor(_ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool:
+    if accounts == [installation.home.place.account_id]:
+        course.looks.append(look_at(installation, accounts[0], request, starts))
+        return
+    current = installation.operation
+    until = current.clock.now() + _LOOKING * current.time_left()
+    with (
+        operation.until(until),
+        ThreadPoolExecutor(_ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool,
+    ):
         looks = [
-            pool.submit(copy_context().run, look_at, installation, account, request, first)
+            pool.submit(copy_context().run, _looked_at, installation, account, request, starts)
             for account in accounts
         ]
     for account, each in zip(accounts, looks, strict=True):
         try:
-            course.looks.append(each.result())
+            look = each.result()
+            if look is None:
+                course.unseen.append(AccountRow(account_id=account, error=_NO_TIME))
+            else:
+                course.looks.append(look)
         except TrivetError as error:
-            if len(accounts) == 1:
-                raise
             course.results.append(AccountResult(unreachable(account, error)))
 
 
-def _check_names(request: RunRequest, course: _Course) -> None:
-    """Refuse a run over environments of which one is nowhere.
-
-    Raises:
-        Invalid: names it.
-    """
-    found = {case.name for each in course.looks for case in each.cases}
-    found |= {each.name for seen in course.looks for each in seen.unreadable}
-    unknown = sorted(set(request.environments or ()).difference(found))
-    if unknown and not course.results:
-        raise Invalid([FieldError("environments", f"there is none named {', '.join(unknown)}")])
+def _looked_at(
+    installation: Installation, account_id: str, request: RunRequest, starts: Sequence[str]
+) -> AccountLook | None:
+    """Look at one account, if there is time left to begin."""
+    if installation.operation.time_left() < _TO_LOOK:
+        return None
+    return look_at(installation, account_id, request, starts)
 
 
 def look_at(
-    installation: Installation, account_id: str, request: RunRequest, first: str | None = None
+    installation: Installation, account_id: str, request: RunRequest, starts: Sequence[str]
 ) -> AccountLook:
     """Look at one account.
 
     Args:
-        first: `account/name` of the environment to start with.
+        starts: `account/name` of the environments to start with.
     """
     target = installation.target(account_id)
-    start_account, _, start_name = (first or "").partition("/")
-    start = start_name if start_account == account_id else None
+    start = scope.start_in(account_id, starts)
     return account_run.look_at(installation, target, request.environments, start)
 
 
@@ -256,7 +199,7 @@ def _concluded(
             ],
             aws_calls=dict(sorted(installation.operation.calls.items())),
         ),
-        [result.row for result in course.results],
+        scope.home_first(installation, course.rows),
     )
 
 
@@ -281,18 +224,15 @@ def summed(report: Report, rows: Sequence[AccountRow]) -> Report:
     )
 
 
-def release(installation: Installation, next_start: str | None, run: str | None = None) -> None:
+def release(installation: Installation, starts: Sequence[str], run: str | None = None) -> None:
     """Let go of the fleet. A failure is logged, since what was found still has to be reported.
 
     Args:
-        next_start: where the next run starts, as the report names it.
+        starts: where the next run starts, as `Fleet.release` takes it.
         run: the run that the fleet is held for, if not for this operation.
     """
-    home = installation.home.place.account_id
-    if next_start is not None and "/" not in next_start:
-        next_start = f"{home}/{next_start}"
     try:
-        installation.fleet.release(next_start, run)
+        installation.fleet.release(starts, run)
     except TrivetError as error:
         # The lease runs out by itself.
         telemetry.LOGGER.error("fleet not released", extra={"reason": str(error)})
@@ -311,6 +251,8 @@ def _kept(installation: Installation, request: RunRequest, course: _Course) -> R
             # Only what is kept whole counts as finished.
             begun = replace(report, status="running", finished_at=None)
             reports.begin(begun, preview=not request.apply)
+            for row in course.unseen:
+                reports.add_account(report.id, AccountPart(row), [])
             for result in course.results:
                 reports.add_account(report.id, AccountPart(result.row), result.findings)
             reports.conclude(report)

@@ -16,8 +16,8 @@ from chalicelib.installation import Installation
 from chalicelib.model.environment import timestamp
 from chalicelib.model.report import AccountRow, FleetRun, Report, ReportPage, RunRequest
 from chalicelib.table.report_rows import AccountPart
-from chalicelib.verbs import drift_run
-from chalicelib.verbs.drift_run import PAGE, accounts_of, new_report
+from chalicelib.verbs import brake, drift_run, scope
+from chalicelib.verbs.drift_run import PAGE, new_report
 from chalicelib.work import telemetry
 
 _POLL = 1.0
@@ -40,7 +40,7 @@ def run(installation: Installation, request: RunRequest, wait: float) -> ReportP
         The report so far; its `status` tells whether it is finished.
 
     Raises:
-        Invalid: it names an account that is not registered, or confirms no report.
+        Invalid: it names an account or an environment that there is not, or confirms no report.
         Busy: another run is going on.
         TrivetError: the fleet could not be read; nothing was changed.
     """
@@ -49,10 +49,10 @@ def run(installation: Installation, request: RunRequest, wait: float) -> ReportP
     if installation.settings.stage == "local":
         return drift_run.run(installation, request)
     _conclude_the_dead(installation)
-    accounts = accounts_of(installation, request)
+    accounts = scope.accounts_of(installation, request)
     if len(accounts) == 1:
         return drift_run.run(installation, request)
-    drift_run.confirmed(installation, request.confirm)
+    brake.confirmed(installation, request.confirm)
     run_id = _started(installation, request, accounts)
     if run_id is None:
         return drift_run.run(installation, request)
@@ -90,20 +90,21 @@ def conclude(installation: Installation, run_id: str) -> None:
     fleet_run = installation.reports.fleet_run(run_id)
     finished = _finished(installation, report, fleet_run)
     if report.applied:
-        whole = fleet_run is not None and _is_whole(fleet_run.request)
-        next_start = finished.not_reached[0] if finished.not_reached else None
-        if fleet_run is not None and not whole:
-            next_start = fleet_run.first
+        starts = [] if fleet_run is None else _next_starts(installation, run_id, fleet_run)
         # Before the report: were it the other way, a crash between the two would leave a lease
         # that no report running leads to.
-        drift_run.release(installation, next_start, run_id)
+        drift_run.release(installation, starts, run_id)
     installation.reports.conclude(finished)
     started = drift_run.seconds_of(report.started_at)
     telemetry.count("RunDuration", installation.operation.clock.now() - started)
 
 
-def _is_whole(request: RunRequest) -> bool:
-    return request.environments is None and request.accounts is None
+def _next_starts(installation: Installation, run_id: str, fleet_run: FleetRun) -> list[str]:
+    if not scope.is_whole(fleet_run.request):
+        return fleet_run.starts
+    parts = {part.row.account_id: part for part in installation.reports.parts(run_id)}
+    unseen = [AccountRow(account_id=each) for each in fleet_run.accounts if each not in parts]
+    return scope.next_starts([(each.row, each.not_reached) for each in parts.values()], unseen)
 
 
 def _finished(installation: Installation, report: Report, fleet_run: FleetRun | None) -> Report:
@@ -113,6 +114,7 @@ def _finished(installation: Installation, report: Report, fleet_run: FleetRun | 
     if fleet_run is not None:
         parts = {part.row.account_id: part for part in installation.reports.parts(report.id)}
         rows = [_row(account, parts.get(account), fleet_run) for account in fleet_run.accounts]
+        rows = scope.home_first(installation, rows)
         stopped = fleet_run.stopped if fleet_run.decided else died
     return drift_run.summed(
         replace(
@@ -151,11 +153,12 @@ def _arn(installation: Installation, kind: str) -> str:
 def _started(installation: Installation, request: RunRequest, accounts: list[str]) -> str | None:
     """Start the fleet's state machine; return the run's id, or `None` where there is none."""
     report, reports = new_report(installation, request), installation.reports
-    first = installation.fleet.hold(report.id, _LONGEST) if request.apply else None
+    starts = installation.fleet.hold(report.id, _LONGEST) if request.apply else []
     machine = _arn(installation, "stateMachine")
     try:
         reports.begin(report, preview=not request.apply)
-        reports.put_fleet_run(report.id, FleetRun(request, accounts, first))
+        in_turn = scope.in_turn(accounts, starts)
+        reports.put_fleet_run(report.id, FleetRun(request, in_turn, starts))
         installation.home.states.start_execution(
             stateMachineArn=machine, name=report.id, input=json.dumps({"run": report.id})
         )
@@ -163,7 +166,7 @@ def _started(installation: Installation, request: RunRequest, accounts: list[str
         if answers.code_of(error) == "ExecutionAlreadyExists":
             return report.id
         if answers.code_of(error) == "StateMachineDoesNotExist":
-            _undo(installation, report, first)
+            _undo(installation, report, starts)
             return None
         # Lost answers among them: `_conclude_the_dead` finds out what became of it.
         doing = f"starting the fleet's state machine {machine}"
@@ -171,10 +174,10 @@ def _started(installation: Installation, request: RunRequest, accounts: list[str
     return report.id
 
 
-def _undo(installation: Installation, report: Report, first: str | None) -> None:
+def _undo(installation: Installation, report: Report, starts: list[str]) -> None:
     installation.reports.forget(report, preview=not report.applied)
     if report.applied:
-        drift_run.release(installation, first, report.id)
+        drift_run.release(installation, starts, report.id)
 
 
 def _conclude_the_dead(installation: Installation) -> None:

@@ -4,6 +4,7 @@ The current operation is known to every thread that works for it, so that the ho
 clients, which are shared by all, count and time-limit each call for whom it is made.
 """
 
+import math
 import time
 import uuid
 from collections import Counter
@@ -11,8 +12,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from threading import Lock
+
+import msgspec
 
 from chalicelib.work.pace import Pace
 
@@ -37,8 +39,7 @@ class Clock:
 CLOCK = Clock()
 
 
-@dataclass(slots=True)
-class Operation:
+class Operation(msgspec.Struct):
     """What is known of the call being answered.
 
     Times are seconds since the epoch. `deadline` is when the last AWS call may start, if it takes
@@ -51,14 +52,14 @@ class Operation:
     last_call: float
     caller: str | None = None
     request_id: str | None = None
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    calls: Counter[str] = field(default_factory=Counter)
-    fresh: set[str] = field(default_factory=set)
+    id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
+    calls: Counter[str] = msgspec.field(default_factory=Counter)
+    fresh: set[str] = set()
     """Names and ARNs just made, which IAM may not show everywhere yet."""
-    clock: Clock = field(default_factory=lambda: CLOCK)
-    _paces: dict[str, Pace] = field(default_factory=dict)
+    clock: Clock = msgspec.field(default_factory=lambda: CLOCK)
+    _paces: dict[str, Pace] = {}
     _retries: int = _RETRIES_AT_FIRST
-    _lock: Lock = field(default_factory=Lock)
+    _lock: Lock = msgspec.field(default_factory=Lock)
     _pool: ThreadPoolExecutor | None = None
 
     def count(self, call: str) -> None:
@@ -84,7 +85,7 @@ class Operation:
 
     def time_left(self) -> float:
         """Return the seconds in which AWS calls may still start; never negative."""
-        limit = self.last_call if _CLOSING.get() else self.deadline
+        limit = self.last_call if _CLOSING.get() else min(self.deadline, _UNTIL.get())
         return max(0.0, limit - self.clock.now())
 
     def pool(self) -> ThreadPoolExecutor:
@@ -108,6 +109,7 @@ class Operation:
 
 _CURRENT: ContextVar[Operation | None] = ContextVar("operation", default=None)
 _CLOSING: ContextVar[bool] = ContextVar("closing", default=False)
+_UNTIL: ContextVar[float] = ContextVar("until", default=math.inf)
 
 
 @contextmanager
@@ -118,6 +120,20 @@ def closing() -> Iterator[None]:
         yield
     finally:
         _CLOSING.reset(token)
+
+
+@contextmanager
+def until(moment: float) -> Iterator[None]:
+    """Let this thread's AWS calls, and those of what it starts, start no later than a moment.
+
+    Args:
+        moment: in seconds since the epoch.
+    """
+    token = _UNTIL.set(moment)
+    try:
+        yield
+    finally:
+        _UNTIL.reset(token)
 
 
 def is_closing() -> bool:

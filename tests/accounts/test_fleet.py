@@ -1,5 +1,6 @@
 """A run over many accounts, step by step as its state machine does it."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -208,8 +209,17 @@ def test_the_brake_counts_what_a_repair_would_change_over_all_accounts(fleet: St
     assert (preview["drifted"], preview["stopped"]) == (6, None)
 
     edit(ACCOUNT)
-    stopped = fleet.run()
+    with fleet.world.wire.recording() as calls:
+        stopped = fleet.run()
     assert (stopped["applied"], stopped["repaired"]) == (False, 0)
+    told = [
+        each for call in calls if call.action == "PutEvents" for each in call.parameters["Entries"]
+    ]
+    drifts = [json.loads(each["Detail"]) for each in told if each["DetailType"] == "Trivet Drift"]
+    assert sorted((each["account_id"], each["outcome"]) for each in drifts) == sorted(
+        (each["account_id"], each["outcome"]) for each in stopped["environments"]
+    )
+    assert [each["DetailType"] for each in told].count("Trivet Drift Run Stopped") == 1
     assert "6 of 10 environments would change" in stopped["stopped"]
     confirmed = fleet.run({"confirm": stopped["id"]})
     assert (confirmed["applied"], confirmed["repaired"]) == (True, 6)

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 
 from playwright.sync_api import Browser, Page, Playwright
-from waitress.server import create_server
+from waitress import wasyncore
+from waitress.server import TcpWSGIServer, create_server
 
 from tests.console.stub import StubApi
 from trivet.console.app import create_app
@@ -60,13 +61,17 @@ def served(api: StubApi) -> Iterator[Console]:
     port = listening.getsockname()[1]
     guard = Guard(port)
     server = create_server(create_app(api, guard), sockets=[listening])
+    assert isinstance(server, TcpWSGIServer)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         yield Console(api, guard, f"http://127.0.0.1:{port}")
     finally:
-        server.close()
+        # In the server's own thread, which would trip over sockets closed behind its back.
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join(5)
+        server.task_dispatcher.shutdown()
+        assert not thread.is_alive()
 
 
 def launched(playwright: Playwright) -> Browser:

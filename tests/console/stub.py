@@ -175,6 +175,9 @@ def _history() -> dict[str, Any]:
             documents.entry(
                 "reapply", outcome="failed", error="IAM throttled past all retries; call again."
             ),
+            documents.entry(
+                "pause", pause={"until": "2026-11-24T23:00:00Z", "reason": "incident 4711"}
+            ),
             documents.entry("create", changes=[_created("notebook")] * 4),
         ],
         "next_cursor": "b2xkZXI=",

@@ -111,6 +111,7 @@ def test_history_tells_who_did_what_and_why(browser: Browser, api: StubApi) -> N
     assert f"After CreatePolicyVersion by arn:aws:iam::{ACCOUNT}:user/mallory" in said
     assert "reapply failed 2026-11-24 21:59:58 UTC" in said
     assert "IAM throttled past all retries; call again." in said
+    assert "Until 2026-11-24 23:00:00 UTC: incident 4711" in said
     assert "4 changes" in said
     assert "cursor=b2xkZXI%3D" in page
 

@@ -13,6 +13,7 @@ from tests.kit import inventory, product
 from tests.kit.account import client
 from tests.kit.clock import Clock
 from tests.kit.http import Api, on_lambda
+from tests.kit.names import RECORDS
 from tests.kit.wire import Call, Deliver, refusing
 
 ROUTES = [
@@ -40,7 +41,7 @@ def held(api: Api, name: str, clock: Clock) -> str:
     api.provision(name, wait=0)
     client("dynamodb").update_item(
         TableName="trivet-local",
-        Key={"pk": {"S": "environment"}, "sk": {"S": name}},
+        Key={"pk": {"S": RECORDS}, "sk": {"S": name}},
         UpdateExpression="SET lease = :lease, lease_until = :until",
         ExpressionAttributeValues={
             ":lease": {"S": "another"},
@@ -106,7 +107,7 @@ def test_record_that_cannot_be_read_is_a_500_naming_its_key(
 ) -> None:
     api.provision(name, wait=0)
     api.provision(f"{name}-b", wait=0)
-    dynamodb, row = client("dynamodb"), {"pk": {"S": "environment"}, "sk": {"S": name}}
+    dynamodb, row = client("dynamodb"), {"pk": {"S": RECORDS}, "sk": {"S": name}}
     item = dynamodb.get_item(TableName="trivet-local", Key=row)["Item"]
     [attribute] = [key for key, each in item.items() if each.get("S", "").startswith("{")]
     broken = {**item, attribute: {"S": record}}
@@ -123,7 +124,7 @@ def test_record_that_cannot_be_read_is_a_500_naming_its_key(
     assert [answer.status for answer in answers] == [500] * 3
     for answer in answers:
         assert answer.body["type"] == "urn:trivet:problem:unreadable-record"
-        assert f"environment / {name} " in answer.body["detail"]
+        assert f"{RECORDS} / {name} " in answer.body["detail"]
     assert other.status == 200
     assert api.get(f"/environments/{name}").status == 200
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit import account, inventory
 from tests.kit.checks import fields_in_error
-from tests.kit.names import READ_ONLY, TABLE
+from tests.kit.names import READ_ONLY, RECORDS, TABLE
 from tests.kit.world import World
 
 NAMES = [f"fleet-{number:02}" for number in range(10)]
@@ -162,7 +162,7 @@ def test_a_run_takes_the_environments_that_are_named(fleet: World) -> None:
 def test_a_row_that_cannot_be_read_stops_no_other(fleet: World, dynamodb: Any, broken: str) -> None:
     dynamodb.update_item(
         TableName=TABLE,
-        Key={"pk": {"S": "environment"}, "sk": {"S": NAMES[3]}},
+        Key={"pk": {"S": RECORDS}, "sk": {"S": NAMES[3]}},
         UpdateExpression="SET #record = :broken",
         ExpressionAttributeNames={"#record": _record_attribute(dynamodb)},
         ExpressionAttributeValues={":broken": {"S": broken}},
@@ -180,7 +180,7 @@ def test_a_row_that_cannot_be_read_stops_no_other(fleet: World, dynamodb: Any, b
 
 def _record_attribute(dynamodb: Any) -> str:
     """Return the attribute in which the record's document is kept."""
-    key = {"pk": {"S": "environment"}, "sk": {"S": NAMES[3]}}
+    key = {"pk": {"S": RECORDS}, "sk": {"S": NAMES[3]}}
     item = dynamodb.get_item(TableName=TABLE, Key=key)["Item"]
     [found] = [name for name, value in item.items() if value.get("S", "").startswith("{")]
     return str(found)

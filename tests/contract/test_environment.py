@@ -9,7 +9,7 @@ from tests.kit.account import client
 from tests.kit.checks import fields_in_error
 from tests.kit.drifts import delete_role
 from tests.kit.http import Api
-from tests.kit.names import ACCOUNT
+from tests.kit.names import ACCOUNT, RECORDS
 
 
 def test_state_machine_runs_under_the_workflow_role(api: Api, states: Any, name: str) -> None:
@@ -191,7 +191,7 @@ def test_environment_whose_record_was_lost_is_ours_by_its_tags(api: Api, name: s
     api.provision(name)
     before = inventory.held()
     client("dynamodb").delete_item(
-        TableName="trivet-local", Key={"pk": {"S": "environment"}, "sk": {"S": name}}
+        TableName="trivet-local", Key={"pk": {"S": RECORDS}, "sk": {"S": name}}
     )
 
     answer = api.post("/environments", {"name": name})

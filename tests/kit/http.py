@@ -10,7 +10,7 @@ from chalice.local import LambdaContext, LocalGateway, LocalGatewayException
 
 from . import product
 from .checks import JSON, Answer, Check, by_openapi, route
-from .names import ACCOUNT, NAME
+from .names import ACCOUNT, HOME, IN_MEMBER, NAME
 from .wire import Wire
 
 QUARTER_OF_AN_HOUR = 900
@@ -27,6 +27,9 @@ class Api:
     def __init__(self, wire: Wire, check: Check = unchecked) -> None:
         self.wire = wire
         self._check = check
+        if IN_MEMBER:
+            registered = self.put(f"/accounts/{ACCOUNT}", {})
+            assert registered.status in (200, 201), registered
 
     def request(
         self,
@@ -38,12 +41,15 @@ class Api:
     ) -> Answer:
         """Send a request to a Lambda function that has so many seconds left.
 
+        What is asked of environments is asked of those of `ACCOUNT`.
+
         Args:
             body: what is not bytes already is sent as JSON.
 
         Raises:
             Killed: if the process was.
         """
+        path, body = _of_account(method, path, body)
         raw = (
             body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         )
@@ -90,7 +96,7 @@ class Context:
     aws_request_id: str = "lambda-request"
     function_name: str = "trivet-dev"
     memory_limit_in_mb: int = 512
-    invoked_function_arn: str = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:trivet-dev"
+    invoked_function_arn: str = f"arn:aws:lambda:us-east-1:{HOME}:function:trivet-dev"
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_ms
@@ -106,6 +112,7 @@ def on_lambda(
     context: Context | None = None,
 ) -> Answer:
     """Send a request the way API Gateway hands it to the function, and check the answer."""
+    path, body = _of_account(method, path, body)
     event = request_event(method, path, body, caller, request_id)
     answer = _answer(product.app(event, context or Context()))
     by_openapi(method, path, answer)
@@ -151,6 +158,17 @@ def request_event(
         "body": None if body is None else json.dumps(body),
         "isBase64Encoded": False,
     }
+
+
+def _of_account(method: str, path: str, body: Any) -> tuple[str, Any]:
+    """Return the path and body that ask of the environments of a member, where they are in one."""
+    if not IN_MEMBER:
+        return path, body
+    if path.startswith("/environments"):
+        return f"/accounts/{ACCOUNT}{path}", body
+    if (method, path) == ("POST", "/drift-runs") and (body is None or isinstance(body, dict)):
+        return path, {"accounts": [ACCOUNT], **(body or {})}
+    return path, body
 
 
 def _answer(given: Any) -> Answer:

@@ -1,10 +1,17 @@
 """Names that tests use: of the repository, the account, and what an environment is made of."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
+"""The account that environments are made in."""
+HOME = os.environ.get("HOME_ACCOUNT", ACCOUNT)
+"""The account that Trivet is in; where `HOME_ACCOUNT` names another one, `ACCOUNT` is a member."""
+IN_MEMBER = HOME != ACCOUNT
+RECORDS = f"environment#{ACCOUNT}" if IN_MEMBER else "environment"
+"""The table's key under which the records of its environments stand."""
 NAME = "datalake-consumer-dev"
 TABLE = "trivet-local"
 

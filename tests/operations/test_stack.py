@@ -19,10 +19,12 @@ MOST_BYTES = 51_200
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
 
-def test_passes_cfn_lint() -> None:
+def test_this_template_and_that_of_member_accounts_pass_cfn_lint() -> None:
     lint = Path(sys.executable).parent / "cfn-lint"
-    template = REPOSITORY / "deploy" / "operations.json"
-    done = subprocess.run([lint, template], capture_output=True, text=True, check=False)
+    templates = [
+        REPOSITORY / "deploy" / f"{each}.json" for each in ("operations", "member-account")
+    ]
+    done = subprocess.run([lint, *templates], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "")
 

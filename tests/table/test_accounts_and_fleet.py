@@ -8,6 +8,8 @@ from chalicelib.table.accounts import Accounts, MemberAccount
 from chalicelib.table.fleet import Fleet
 from tests.table.conftest import CALLER, LEASE, START, Bench
 
+STARTS = ["000000000002/m-dev", "000000000001/a-dev"]
+
 
 def account(number: int, alias: str | None = None) -> MemberAccount:
     return MemberAccount(
@@ -40,19 +42,19 @@ def test_accounts_are_put_listed_and_forgotten(bench: Bench) -> None:
 def test_one_run_at_a_time_starts_where_the_last_ended(bench: Bench) -> None:
     fleet = Fleet(bench.table())
     bench.wire.lose_answer("update_item")
-    assert fleet.hold() is None
+    assert fleet.hold() == []
     with pytest.raises(Busy, match=CALLER) as busy:
         Fleet(bench.table(caller=None)).hold()
     assert timestamp(START) in str(busy.value)
     assert busy.value.retry_after == LEASE
     bench.wire.lose_answer("update_item")
-    fleet.release("m-dev")
+    fleet.release(STARTS)
     again = Fleet(bench.table(caller=None))
-    assert again.hold() == "m-dev"
+    assert again.hold() == STARTS
     with pytest.raises(Busy, match="another call"):
         fleet.hold()
-    again.release(None)
-    assert fleet.hold() is None
+    again.release([])
+    assert fleet.hold() == []
 
 
 def test_a_run_that_died_is_followed_by_the_next(bench: Bench) -> None:
@@ -60,8 +62,8 @@ def test_a_run_that_died_is_followed_by_the_next(bench: Bench) -> None:
     dead.hold()
     bench.clock.time += LEASE + 1
     living = Fleet(bench.table(caller=None))
-    assert living.hold() is None
-    dead.release("m-dev")
+    assert living.hold() == []
+    dead.release(STARTS)
     with pytest.raises(Busy, match="another call"):
         Fleet(bench.table()).hold()
-    living.release(None)
+    living.release([])
