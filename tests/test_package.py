@@ -52,13 +52,14 @@ def test_package_answers_by_itself(project: Path, tmp_path: Path) -> None:
     assert json.loads(answer["body"])["status"] == "ok"
 
 
-def test_templates_pass_cfn_lint(project: Path) -> None:
-    assert linted(*(project / stage / "sam.json" for stage in STAGES)) == (0, "")
+def test_template_passes_cfn_lint(project: Path) -> None:
+    """The one of `prod`; that of `dev` does in `make package-check`, and below with changes."""
+    assert linted(project / "prod" / "sam.json") == (0, "")
 
 
-def linted(*templates: Path) -> tuple[int, str]:
+def linted(template: Path) -> tuple[int, str]:
     lint = Path(sys.executable).parent / "cfn-lint"
-    done = subprocess.run([lint, *templates], capture_output=True, text=True, check=False)
+    done = subprocess.run([lint, template], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout
 
 

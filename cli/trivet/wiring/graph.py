@@ -1,8 +1,9 @@
 """Who may do what to whom in one environment, read from the API's documents alone.
 
-The smoke test's checks carry it all: each has the name of an expectation, in words, and its
+The smoke test's checks carry it: each has the name of an expectation, in words, and its
 result. `read` turns the names into statements about roles; a name that it cannot read is kept, to
-be listed beside the picture.
+be listed beside the picture. What else the roles' policies allow (services, `*`) no document of an
+environment tells, so that the breadth shown is that of the profile's parameters.
 """
 
 import re
