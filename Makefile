@@ -147,6 +147,7 @@ clean: ## remove the set-up, the caches and what was built
 	@rm -rf $(VENV) $(MINISTACK) build .chalice/deployments .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# The lock file names every package, so that there is nothing to resolve; Python compiles what is used.
 $(READY): $(REQUIREMENTS)
 	@found=; for python in $(PYTHON) python3.11 python3; do \
 		if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
@@ -159,8 +160,8 @@ $(READY): $(REQUIREMENTS)
 	fi; \
 	echo "Setting up $(VENV) with $$("$$found" --version) (once; takes about a minute) ..."; \
 	rm -rf $(VENV) && "$$found" -m venv $(VENV) && \
-	if ! $(PY) -m pip install --disable-pip-version-check --require-hashes --requirement requirements-dev.lock \
-		> $(VENV)/setup.log 2>&1; then \
+	if ! $(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --no-compile \
+		--requirement $(REQUIREMENTS) > $(VENV)/setup.log 2>&1; then \
 		if grep -q '^WARNING: Retrying (Retry(total=0' $(VENV)/setup.log; then \
 			echo "Set-up failed: the package index cannot be reached; the network is needed once." >&2; \
 		else \

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cold_start, many_accounts, today, trivet
+from benchmarks import cold_start, many_accounts, today, trivet, weather
 from benchmarks.cloud import cloud, names
+from benchmarks.cold_start import ColdStart
 from benchmarks.measuring import Report, Sample, measure
 from tools.child import REPOSITORY
-from tools.embedded_aws import DEFAULT_REGION, embedded_aws
+from tools.embedded_aws import DEFAULT_REGION, client_settings, embedded_aws, without_aws
 from tools.operations import fleet_machine
 
 SIZES = (1, 30, 300, 1_000)
@@ -25,6 +26,9 @@ EACH = 20
 """Environments in each of them."""
 AT_ONCE = fleet_machine.AT_ONCE
 """Accounts that the fleet's state machine works on side by side."""
+
+WEATHERED = {100: 5, 300: 2}
+"""The fleets that are repaired in bad weather, and how many runs one after the other."""
 
 _LANES = 12
 _TIMES = 5
@@ -61,18 +65,20 @@ class Results:
     procedure: list[Sample]
     own_cpu: list[float]
     """CPU seconds of warm requests that change nothing."""
-    cold_start: tuple[float, float]
+    cold_start: ColdStart
     package_size: int
     fleets: dict[int, Fleet] = field(default_factory=dict)
     accounts: dict[int, Accounts] = field(default_factory=dict)
     repair: Sample | None = None
     repair_one_by_one: Sample | None = None
+    weather: dict[int, list[Sample]] = field(default_factory=dict)
+    """Drift runs over drifted fleets, by size: the first in calm weather, the others in bad."""
 
 
 Step = Callable[[str], None]
 """Told of each step before it is taken."""
 
-STEPS = 9 + 3 * len(SIZES) + 3 * len(ACCOUNTS)
+STEPS = 9 + 3 * len(SIZES) + 3 * len(ACCOUNTS) + len(WEATHERED)
 
 
 def run(step: Step) -> Results:
@@ -86,6 +92,14 @@ def run(step: Step) -> Results:
                 results.repair, results.repair_one_by_one = _repairs(step, size, environment)
     for count in ACCOUNTS:
         results.accounts[count] = over_accounts(step, count)
+    for size, times in WEATHERED.items():
+        step(f"Trivet repairs {size} in bad weather")
+        in_memory = without_aws(os.environ) | client_settings("", DEFAULT_REGION)
+        del in_memory["AWS_ENDPOINT_URL"]
+        # All of them drift, which the brake would not have.
+        in_memory["TRIVET_MAX_DRIFT"] = "1"
+        measured = measure(weather.drift_runs, size, times, environment=in_memory)
+        results.weather[size] = measured.samples
     return results
 
 

@@ -28,10 +28,10 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     calls: Mapping[str, int]
     """Requests sent, by name, such as `iam:GetRole`."""
-    in_sequence: int
-    """The most calls that followed one another."""
-    own_cpu: float
-    """CPU seconds of the process outside the SDK's calls."""
+    in_sequence: int = 0
+    """The most calls that followed one another; 0 where that was not looked at."""
+    own_cpu: float = 0
+    """CPU seconds of the process outside the SDK's calls; 0 likewise."""
     result: Any = None
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from statistics import median
 
-from benchmarks import accounts_table
+from benchmarks import accounts_table, weather_table
 from benchmarks.course import REPAIRED, SIZES, Fleet, Results
 from benchmarks.measuring import LATENCY, Sample
 from benchmarks.tables import Row, table
@@ -25,6 +25,7 @@ def rows(results: Results) -> list[Row]:
         *_repair(results),
         accounts_table.constant(results.accounts),
         *_process(results),
+        *weather_table.rows(results.weather),
     ]
 
 
@@ -53,6 +54,7 @@ def page(results: Results) -> str:
         against_writes=f"{_against_writes(results):.2f}",
         fleets=table(_FLEET_HEAD, fleets),
         accounts=accounts_table.section(results.accounts),
+        weather=weather_table.table_of(results.weather),
     )
 
 
@@ -94,7 +96,7 @@ what became of it. Calls in sequence are taken from the times at which real requ
 ended: the most that followed one another.
 
 For the cold start both sides find their modules compiled, as Python keeps them. The deployment
-package holds no bytecode, so that Lambda compiles Trivet's modules anew: some 30 ms of CPU more.
+package holds no bytecode, so that Lambda compiles what is in it anew, which is not counted here.
 
 ## Checking a fleet that is in sync
 
@@ -107,6 +109,14 @@ the SDK's calls. moto gives GetAccountAuthorizationDetails in a single page; AWS
 items a page.
 
 {accounts}
+## Repairing a fleet in bad weather
+
+{weather}
+
+Each environment lacks one policy. In bad weather a fifth of all calls are throttled, a tenth fail,
+half of these after they took effect, and of a tenth the answer is lost with the connection. The
+seconds are the test kit's clock's: an answer takes {latency} ms, pauses what they are long, and
+work no time.
 
 ![Time against fleet size](time.png)
 
@@ -223,13 +233,20 @@ def _process(results: Results) -> Iterator[Row]:
         f"{own:.1f} ms",
         own <= 5,
     )
-    start, bare = results.cold_start
+    cold = results.cold_start
+    imported, answered = cold.app / cold.bare, cold.first_answer / cold.bare_client
+    yield Row(
+        "`import app`, CPU time against `import chalice, boto3`",
+        "at most 1.2",
+        f"{imported:.2f} ({cold.app * 1000:.0f} ms, {cold.bare * 1000:.0f} ms)",
+        imported <= 1.2,
+    )
     yield Row(
         "cold start to the first `GET /health`, CPU time against `import chalice, boto3` and "
         "the same clients",
-        "at most 1.3",
-        f"{start / bare:.2f}",
-        start / bare <= 1.3,
+        "at most 1.0",
+        f"{answered:.2f} ({cold.first_answer * 1000:.0f} ms, {cold.bare_client * 1000:.0f} ms)",
+        answered <= 1.0,
     )
     yield Row(
         "deployment package",

@@ -20,7 +20,8 @@ being done to which resource, and what to do next. AWS's codes become these in
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 
 class TrivetError(Exception):
@@ -31,8 +32,7 @@ class NotFound(TrivetError):
     """What was asked for does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(msgspec.Struct, frozen=True):
     """What is wrong with one field or query parameter."""
 
     field: str

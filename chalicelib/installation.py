@@ -1,9 +1,10 @@
 """What one operation works with: the one place where it is put together."""
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from chalicelib import catalogue as catalogue_of
 from chalicelib import settings as settings_of
@@ -25,20 +26,23 @@ from chalicelib.work.operation import Operation
 POLICIES = Path(__file__).parent.parent / "policies"
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(msgspec.Struct, frozen=True):
     """This deployment of Trivet, as one operation uses it."""
 
     operation: Operation
     settings: Settings
     home: Home
-    catalogue: Catalogue
     table: Table
     environments: Environments
     history: History
     reports: Reports
     accounts: Accounts
     fleet: Fleet
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The profiles. They are read when first asked for: some requests need none."""
+        return catalogue_of.load(allowed=self.settings.profiles)
 
     def registered(self, account_id: str | None) -> str:
         """Return the id of an account that environments can be in; home's for `None`.
@@ -109,7 +113,6 @@ def installed(current: Operation, function_arn: str) -> Installation:
         operation=current,
         settings=settings,
         home=home,
-        catalogue=catalogue_of.load(allowed=settings.profiles),
         table=table,
         environments=Environments(table),
         history=History(table),

@@ -4,9 +4,10 @@ Region, credentials and endpoint are the AWS SDK's own variables, and are left t
 """
 
 import os
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
+
+import msgspec
 
 DEFAULT_BOUNDARY = "TrivetEnvironmentBoundary"
 NO_BOUNDARY = "none"
@@ -14,8 +15,7 @@ NO_BOUNDARY = "none"
 Function = Literal["api_handler", "drift_run", "iam_change", "fleet_step"]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """This deployment's choices."""
 
     stage: str

@@ -14,6 +14,15 @@ from tests.kit.wire import Wire
 from tests.kit.world import World, fresh
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that `make soak` runs the contract's tests and the recording with."""
+    parser.addoption(
+        "--hostile",
+        action="store_true",
+        help="have an AWS that shows, knows and forgets as late as the real one may",
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _sdk_environment() -> Iterator[None]:
     """Give the SDK credentials that are none, and keep the developer's own out."""

@@ -1,15 +1,18 @@
 """The examples of callers, run against the API over the embedded AWS as far as they can be."""
 
+import importlib
 import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 
@@ -42,6 +45,22 @@ def run(
     )
 
 
+@pytest.fixture(scope="module")
+def generated(
+    variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The variables, and the way to a Python client as the example says to generate it."""
+    folder = tmp_path_factory.mktemp("generated")
+    described = folder / "openapi.json"
+    described.write_text(json.dumps(send("GET", f"{variables['TRIVET_URL']}/openapi.json").body))
+    (folder / "plain.yaml").write_text("post_hooks: []\n")
+    command = "-m openapi_python_client generate --meta none --fail-on-warning"
+    paths = f"--path {described} --config {folder}/plain.yaml --output-path {folder}/trivet_client"
+    done = run(dict(os.environ), sys.executable, *command.split(), *paths.split())
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {**variables, "PYTHONPATH": str(folder)}
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_shell_provisions(variables: dict[str, str]) -> None:
     script = str(EXAMPLES / "provision.sh")
@@ -54,8 +73,8 @@ def test_the_shell_provisions(variables: dict[str, str]) -> None:
     assert "invalid-fields" in refused.stderr
 
 
-def test_python_provisions(variables: dict[str, str]) -> None:
-    script = str(EXAMPLES / "provision.py")
+def test_python_provisions(generated: dict[str, str]) -> None:
+    script, variables = str(EXAMPLES / "provision.py"), generated
     done = run(variables, sys.executable, script, "by-python", '{"profile": "scoped"}')
     assert (done.returncode, done.stdout) == (0, f"{PREFIX}by-python-SageMaker\n"), done.stderr
     assert shown(variables, "by-python")["profile"] == "scoped"
@@ -63,7 +82,73 @@ def test_python_provisions(variables: dict[str, str]) -> None:
     refused = run(variables, sys.executable, script, "by-python", '{"profile": "none-such"}')
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "Traceback" not in refused.stderr
-    assert refused.stderr
+    assert "profile" in refused.stderr
+
+
+def test_a_generated_client_lives_through_an_environments_life(
+    generated: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(generated["PYTHONPATH"])
+    models = importlib.import_module("trivet_client.models")
+    client = importlib.import_module("trivet_client").Client(generated["TRIVET_URL"], timeout=60)
+
+    def ask(operation: str, *path: str, kind: str = "Environment", **given: Any) -> Any:
+        """Call an operation, whose answer must be of this kind, whole and without a field more."""
+        group = "drift_runs" if "drift_run" in operation else "environments"
+        module = importlib.import_module(f"trivet_client.api.{group}.{operation}")
+        answered = module.sync_detailed(*path, client=client, **given)
+        assert isinstance(answered.parsed, getattr(models, kind)), answered
+        assert not answered.parsed.additional_properties
+        assert _without_times(answered.parsed.to_dict()) == _without_times(
+            json.loads(answered.content)
+        )
+        return answered.parsed
+
+    name = "by-generated"
+    wanted = models.Provision(name=name, deletion_protection=True)
+    made = ask("provision_environment", body=wanted)
+    assert made.status is models.EnvironmentStatus.READY
+    assert made.smoke_test.status is models.SmokeTestStatus.SUCCEEDED
+    assert made.roles["notebook"].arn == f"{PREFIX}{name}-SageMaker"
+    assert ask("get_environment", name).created_at == made.created_at
+    assert ask("list_environments", kind="EnvironmentPage", status=made.status).environments
+
+    _delete_policy(generated, name)
+    found = ask("get_environment_drift", name, kind="Drift")
+    assert [change.kind for change in found.changes] == [models.ChangeKind.PUT_INLINE_POLICY]
+    until = datetime.now(UTC) + timedelta(hours=1)
+    ask("pause_environment", name, body=models.PauseUntil(until=until, reason="a test"))
+    run = ask("start_drift_run", kind="DriftRun", body=models.RunDrift(environments=[name]))
+    assert [each.outcome for each in run.environments] == [models.Outcome.PAUSED]
+    assert ask("get_drift_run", run.id, kind="DriftRun").started_at == run.started_at
+    assert run.id in [each.id for each in ask("list_drift_runs", kind="DriftRunPage").drift_runs]
+    assert ask("resume_environment", name).paused_until is None
+    assert ask("reapply_environment", name, body=models.Reapply()).changes
+    assert ask("run_smoke_test", name).smoke_test.status is models.SmokeTestStatus.SUCCEEDED
+
+    refused = ask("delete_environment", name, kind="Problem")
+    assert refused.type_ is models.ProblemType.URNTRIVETPROBLEMCONFLICT
+    assert not ask("unprotect_environment", name).deletion_protection
+    assert len(ask("delete_environment", name, kind="Deleted").deleted) == 6
+    story = ask("get_environment_history", name, kind="HistoryPage", limit=10).entries
+    assert [each.operation.value for each in reversed(story)] == [
+        *("create", "pause", "resume", "reapply", "smoke_test", "unprotect", "delete"),
+    ]
+
+
+def _without_times(document: Any) -> Any:
+    """Return a document without its times, which one and the same can be written in many ways."""
+    if isinstance(document, dict):
+        times = ("_at", "at", "_until", "_time")
+        kept = {key: each for key, each in document.items() if not key.endswith(times)}
+        return {key: _without_times(each) for key, each in kept.items()}
+    return [_without_times(each) for each in document] if isinstance(document, list) else document
+
+
+def _delete_policy(variables: Mapping[str, str], name: str) -> None:
+    """Do as somebody who takes from the notebook role what it may pass."""
+    iam = boto3.client("iam", endpoint_url=variables["AWS_ENDPOINT_URL"])
+    iam.delete_role_policy(RoleName=f"{name}-SageMaker", PolicyName="PassWorkflowExecutionRole")
 
 
 def test_the_workflow_plans_and_applies_a_repository(

@@ -16,6 +16,7 @@ from typing import Any
 import botocore
 import botocore.session
 import pytest
+import yaml
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -95,6 +96,17 @@ def test_policies_for_callers(who: str, may: list[str], may_not: list[str]) -> N
     )
 
     assert [each.allowed for each in decisions] == [True] * len(may) + [False] * len(may_not)
+
+
+def test_workflow_deploys_from_environments_that_the_role_trusts() -> None:
+    page = (DOCS / "deploying.md").read_text()
+    [trust] = [json.loads(each) for each in blocks(page, "json")]
+    [workflow] = [yaml.safe_load(each) for each in blocks(page, "yaml")]
+    trusted = trust["Statement"][0]["Condition"]["StringEquals"]
+
+    assert trusted["token.actions.githubusercontent.com:sub"] == [
+        f"repo:example/trivet:environment:{job['environment']}" for job in workflow["jobs"].values()
+    ]
 
 
 # --- a request

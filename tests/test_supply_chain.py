@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tools.child import REPOSITORY
 from tools.licences import NOTICE_ONLY, installed, is_allowed, licence_of, refused
-from tools.sbom import bill_of_materials
+from tools.sbom import bill_of_materials, breach_of_schema
 
 
 def pins(file: str) -> dict[str, list[str]]:
@@ -123,3 +123,6 @@ def test_bill_of_materials_names_what_is_in_the_package(tmp_path: Path) -> None:
     assert len(found) == 2
     assert any(purl.startswith("pkg:pypi/chalice@") for purl in found)
     assert bill_of_materials(package) == document
+    assert breach_of_schema(document) is None
+    document["components"][0]["type"] = "wheel"
+    assert "wheel" in str(breach_of_schema(document))

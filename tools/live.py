@@ -1,4 +1,4 @@
-"""`make live STAGE=dev`: asks, and then runs `tests/live` against a deployed stage."""
+"""`make live STAGE=dev`: asks, and then takes the steps of `tests/live` against the stage."""
 
 import os
 import sys
@@ -21,17 +21,21 @@ def main() -> int:
     where = os.environ.get("TRIVET_URL") or f"stage {os.environ.get('STAGE')}"
     print(
         f"This makes, changes and deletes an environment live-... in account {caller['Account']}, "
-        f"through {where}, as {caller['Arn']}.\nIt takes up to half an hour, most of it waiting "
-        "for CloudTrail."
+        f"through {where}, as {caller['Arn']}.\nMost of the time it waits for CloudTrail: some "
+        "minutes for each of ten changes. Its history and the report of one run stay."
     )
-    if os.environ.get("TRIVET_LIVE") != "yes":
-        if not sys.stdin.isatty() or input("Go on? (yes/no) ").strip() != "yes":
-            print("Nothing was done.", file=sys.stderr)
-            return 1
-        os.environ["TRIVET_LIVE"] = "yes"
+    asked = sys.stdin.isatty() and input("Go on? (yes/no) ").strip() == "yes"
+    if not asked and os.environ.get("TRIVET_LIVE") != "yes":
+        print("Nothing was done: that takes a yes, or TRIVET_LIVE=yes.", file=sys.stderr)
+        return 1
     # Without the conftest.py of tests/, which keeps credentials out.
     return int(
-        pytest.main(["-x", "-v", "-p", "no:cacheprovider", "--confcutdir=tests/live", "tests/live"])
+        pytest.main(
+            [
+                *("-q", "-s", "-p", "no:cacheprovider", "--confcutdir=tests/live"),
+                "tests/live/on_a_stage.py",
+            ]
+        )
     )
 
 

@@ -1,8 +1,8 @@
 """`make package`: writes what the Lambda package holds beside it, as a CycloneDX document.
 
-https://cyclonedx.org/docs/1.6/json/. The components are those that the package itself names in its
-`*.dist-info` folders, and Chalice's runtime, which Chalice adds without one. It holds no time and
-no random number: the same package has the same document.
+https://cyclonedx.org/docs/1.6/json/, to whose schema it is held. The components are those that the
+package itself names in its `*.dist-info` folders, and Chalice's runtime, which Chalice adds without
+one. It holds no time and no random number: the same package has the same document.
 """
 
 import hashlib
@@ -15,6 +15,9 @@ from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
+
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from chalicelib import VERSION
 from tools.licences import licence_of
@@ -74,9 +77,18 @@ def _component(of: Message) -> Component:
     }
 
 
+def breach_of_schema(document: dict[str, Any]) -> str | None:
+    """Return what CycloneDX's schema finds wrong with a document, if anything."""
+    found = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document))
+    return str(found) if found else None
+
+
 def _main() -> int:
     folder = Path(sys.argv[1])
     document = bill_of_materials(folder / "deployment.zip")
+    if breach := breach_of_schema(document):
+        print(f"make package: the bill of materials is no CycloneDX: {breach}", file=sys.stderr)
+        return 1
     (folder / "sbom.json").write_text(json.dumps(document, indent=2) + "\n")
     return 0
 

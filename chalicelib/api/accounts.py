@@ -1,8 +1,7 @@
 """The routes of the accounts that environments can be made in."""
 
-from dataclasses import asdict
-
 from chalice.app import Blueprint
+from msgspec.structs import asdict
 
 from chalicelib.api import schemas
 from chalicelib.api.endpoints import Answer, Call, endpoint

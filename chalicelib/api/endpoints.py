@@ -7,7 +7,6 @@ OpenAPI document follow from that.
 import uuid
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -32,8 +31,7 @@ _ANSWERING = 1
 _REQUEST: ContextVar[Request] = ContextVar("request")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a route answers."""
 
     body: msgspec.Struct | Mapping[str, Any]
@@ -42,8 +40,7 @@ class Answer:
     """The path of what was made or begun."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """A route as the OpenAPI document describes it."""
 
     method: str
@@ -61,8 +58,7 @@ class Endpoint:
 ENDPOINTS: list[Endpoint] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A validated request: `body` and `query` are of the endpoint's types."""
 
     body: Any
@@ -164,7 +160,12 @@ def _refused(error: TrivetError, current: Operation) -> Response:
 
 
 def middleware(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Keep the request for this thread, and render what Chalice itself refuses as a problem."""
+    """Keep the request for this thread, and render what Chalice itself refuses as a problem.
+
+    What API Gateway hands over says who signed it. An event that does not is somebody's own.
+    """
+    if "identity" not in request.context:
+        return problems.of_status(403, "Requests come signed, through API Gateway.", {})
     _REQUEST.set(request)
     response = get_response(request)
     content_type = {name.lower(): value for name, value in response.headers.items()}.get(

@@ -65,6 +65,7 @@ FIELDS: Mapping[str, str] = {
     "parameters": "The values of the profile's parameters.",
     "partition": "The AWS partition, such as `aws`.",
     "pattern": "The regular expression that each value matches.",
+    "pause": "Of the operation `pause` alone: until when, and why.",
     "paused_until": "Until when drift is reported and not put back; null where it is not paused.",
     "permissions_boundary": "The ARN of the policy that limits the environment's roles, or null.",
     "policy": "The policy's ARN.",

@@ -1,8 +1,10 @@
 """The OpenAPI 3.1 document, made from the very types that validate and answer."""
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -13,11 +15,11 @@ from chalicelib.api.endpoints import ENDPOINTS, Endpoint
 from chalicelib.api.glossary import FIELDS, PARAMETERS, TAGS, TIMES
 from chalicelib.api.problems import CONTENT_TYPE
 from chalicelib.api.requests import name_type
-from chalicelib.api.schemas import AccountId, Problem
+from chalicelib.api.schemas import AccountId, AccountStatus, Problem
 from chalicelib.model.change import Effect
 from chalicelib.model.environment import CheckStatus, OnExtras, SmokeTestStatus
-from chalicelib.model.history import Operation
-from chalicelib.model.report import Outcome, Trigger
+from chalicelib.model.history import HistoryOutcome, Operation
+from chalicelib.model.report import Outcome, RunStatus, Trigger
 from chalicelib.resources import policy, role, state_machine
 from chalicelib.table.entry import ShownStatus
 
@@ -35,12 +37,15 @@ _NAMES: Mapping[str, str] = {
 """Names that read well in a generated client, where ours are chosen to tell things apart here."""
 
 _ENUMS: Mapping[str, Any] = {
+    "AccountStatus": AccountStatus,
     "CheckStatus": CheckStatus,
     "Effect": Effect,
     "EnvironmentStatus": ShownStatus,
+    "HistoryOutcome": HistoryOutcome,
     "OnExtras": OnExtras,
     "Operation": Operation,
     "Outcome": Outcome,
+    "RunStatus": RunStatus,
     "SmokeTestStatus": SmokeTestStatus,
     "Trigger": Trigger,
 }
@@ -69,6 +74,9 @@ _SERVERS = [
 ]
 _WITH_RETRY_AFTER = (409, 503)
 
+_EXAMPLES = Path(__file__).with_name("examples.json")
+"""Answers that Trivet gave, by operation and status: `tests/contract/day.py` writes them."""
+
 
 @cache
 def document() -> dict[str, Any]:
@@ -90,9 +98,10 @@ def document() -> dict[str, Any]:
         _describe(name, schema)
     schemas |= {name: {"type": "string", "enum": values} for name, values in _enums().items()}
     schemas["ProblemType"] = {"type": "string", "enum": problems.TYPES}
+    examples = _examples()
     paths: dict[str, Any] = {}
     for each in ENDPOINTS:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
+        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, examples)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -106,6 +115,7 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "examples": examples,
             "securitySchemes": {
                 "sigv4": {
                     "type": "apiKey",
@@ -119,22 +129,38 @@ def document() -> dict[str, Any]:
     }
 
 
+def _examples() -> dict[str, Any]:
+    """Return every example, by the operation's name and the status."""
+    return {
+        f"{name}{status}": {"summary": "An answer; of lists of documents the first.", "value": body}
+        for name, answers in json.loads(_EXAMPLES.read_text()).items()
+        for status, body in answers.items()
+    }
+
+
 def _kinds() -> list[str]:
     """Return every kind of change."""
     changes = (*role.CHANGES, *policy.CHANGES, *state_machine.CHANGES)
     return [each.kind for each in changes]
 
 
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, examples: Mapping[str, Any]) -> dict[str, Any]:
+    responses = {
+        **{status: _answer(kind) for status, kind in endpoint.answers.items()},
+        **{status: _problem(status) for status in sorted({*endpoint.problems, 403})},
+    }
+    for status, response in responses.items():
+        # An account's environments answer as home's do.
+        example = f"{endpoint.name.removesuffix('InAccount')}{status}"
+        [content] = response["content"].values()
+        if example in examples:
+            content["examples"] = {"answer": {"$ref": f"#/components/examples/{example}"}}
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
         "tags": [endpoint.tag],
         "summary": endpoint.summary,
         "parameters": _parameters(endpoint),
-        "responses": {
-            **{str(status): _answer(kind) for status, kind in endpoint.answers.items()},
-            **{str(status): _problem(status) for status in sorted({*endpoint.problems, 403})},
-        },
+        "responses": {str(status): response for status, response in responses.items()},
     }
     if endpoint.body is not None:
         required = any(field.required for field in msgspec.structs.fields(endpoint.body))
@@ -157,13 +183,15 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
     for field in msgspec.structs.fields(endpoint.query):
         schema = msgspec.json.schema(field.type)
+        # `None` is a parameter that is left out: a query has no null.
+        [sent] = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
         found.append(
             {
                 "name": field.name,
                 "in": "query",
                 "required": False,
                 "description": PARAMETERS[field.name],
-                "schema": schema,
+                "schema": _named(sent),
             }
         )
     return found

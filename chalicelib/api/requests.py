@@ -4,6 +4,7 @@ What is wrong is said in words of what is allowed (`api.words`), never in types 
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, TypeVar, cast
@@ -14,7 +15,7 @@ from msgspec import Meta, Struct
 
 from chalicelib import catalogue, settings
 from chalicelib.api.schemas import TAG_TEXT, AccountId, TagKey, Tags, TagValue
-from chalicelib.api.words import allowed
+from chalicelib.api.words import allowed, element, given
 from chalicelib.catalogue.names import NAME_MIN_LENGTH, NAME_PATTERN
 from chalicelib.errors import FieldError, Invalid, NotFound, TrivetError
 from chalicelib.table.rows import read_cursor
@@ -31,6 +32,8 @@ _BODY_LIMIT = 64 * 1024
 
 _ERRORS_TOLD = 20
 
+_IN_LIST = re.compile(r"\[\d+\]")
+
 
 class NotJson(TrivetError):
     """The body is not JSON, or not an object."""
@@ -45,8 +48,7 @@ def name_type() -> Any:
             min_length=NAME_MIN_LENGTH,
             max_length=longest,
             pattern=NAME_PATTERN,
-            description=f"{NAME_MIN_LENGTH} to {longest} lower-case letters, digits and hyphens; a "
-            "letter first, no hyphen last",
+            description="lower-case letters, digits and hyphens; a letter first, no hyphen last",
         ),
     ]
 
@@ -184,7 +186,7 @@ def _value_errors(name: str, kind: Any, value: Any, strict: bool) -> Iterator[st
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        yield _said(error, kind)
+        yield _said(error, kind if strict else given(kind))
         return
     if name == "cursor":
         yield from _cursor_errors(value)
@@ -212,8 +214,10 @@ def _cursor_errors(text: str) -> Iterator[str]:
 
 def _said(error: msgspec.ValidationError, kind: Any) -> str:
     """Say what is allowed, and where in the value the trouble is."""
-    _, _, where = str(error).partition(" - at `$")
-    at = f"{where.rstrip('`')}: " if where and "[...]" not in where else ""
+    _, _, where = str(error).rstrip("`").partition(" - at `$")
+    if _IN_LIST.fullmatch(where):
+        return f"{where}: must be {allowed(element(kind))}"
+    at = f"{where}: " if where and "[...]" not in where else ""
     return f"{at}must be {allowed(kind)}"
 
 

@@ -32,6 +32,20 @@ def allowed(kind: Any) -> str:
     return _PLAIN.get(kind, "an object")
 
 
+def element(kind: Any) -> Any:
+    """Return the type of a list's elements; of what is no list, the type itself."""
+    parts = [each for each in get_args(kind) if get_origin(each) is not None]
+    if get_origin(kind) is list:
+        return get_args(kind)[0]
+    return element(parts[0]) if parts else kind
+
+
+def given(kind: Any) -> Any:
+    """Return what a query parameter can be sent as: its type may be another or `None`."""
+    parts = [each for each in get_args(kind) if each is not NoneType]
+    return parts[0] if get_origin(kind) in (Union, UnionType) else kind
+
+
 def _limited(base: Any, metas: list[Meta]) -> str:
     said = allowed(base)
     for meta in metas:

@@ -5,12 +5,12 @@ member account, reached through the role that it grants: sessions of 15 minutes,
 anew before they end (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html).
 """
 
-from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import botocore.session
+import msgspec
 
 from chalicelib.aws.answers import call
 from chalicelib.aws.clients import BULK, QUICK, Clients
@@ -30,8 +30,7 @@ _RENEW_BEFORE = 120
 """Seconds before its end at which a session is not used for anything new."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """An account, and a region in it, that environments are made in."""
 
     place: Place
@@ -56,22 +55,20 @@ class Target:
         return client
 
 
-@dataclass(slots=True)
-class _Session:
+class _Session(msgspec.Struct):
     target: Target
     ends: float
     """Seconds since the epoch."""
 
 
-@dataclass(slots=True)
-class Home:
+class Home(msgspec.Struct):
     """The account that Trivet is deployed in, with the SDK's standard environment."""
 
     clients: Clients
     _place: Place | None = None
-    _sessions: dict[tuple[str, str | None], _Session] = field(default_factory=dict)
-    _asking: Lock = field(default_factory=Lock)
-    _opening: Lock = field(default_factory=Lock)
+    _sessions: dict[tuple[str, str | None], _Session] = {}
+    _asking: Lock = msgspec.field(default_factory=Lock)
+    _opening: Lock = msgspec.field(default_factory=Lock)
 
     def runs_as(self, function_arn: str) -> None:
         """Take account, partition and region from the Lambda function that runs: it costs no call.
@@ -147,9 +144,6 @@ class Home:
         )
         keys = answer["Credentials"]
         session = botocore.session.Session()
-        # The service models are read once, not once an account.
-        loader = self.clients.session.get_component("data_loader")
-        session.register_component("data_loader", loader)
         session.set_config_variable("region", self.place.region)
         session.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
         place = Place(account_id, self.place.partition, self.place.region)

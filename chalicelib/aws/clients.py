@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from chalicelib import VERSION
 from chalicelib.aws import answers, retries
+from chalicelib.aws.models import MODELS
 from chalicelib.work import operation
 
 USER_AGENT = f"trivet/{VERSION}"
@@ -42,7 +43,8 @@ class Clients:
     """The clients of one session, by service and configuration."""
 
     def __init__(self, session: botocore.session.Session) -> None:
-        self.session = session
+        session.register_component("data_loader", MODELS)
+        self._session = session
         self._made: dict[tuple[str, Config], Any] = {}
         self._making = Lock()
 
@@ -52,7 +54,7 @@ class Clients:
         with self._making:
             made = self._made.get((service, config))
             if made is None:
-                made = _hooked(self.session.create_client(service, config=config))
+                made = _hooked(self._session.create_client(service, config=config))
                 self._made[service, config] = made
             return made
 

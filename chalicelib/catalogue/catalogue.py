@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from chalicelib.catalogue import checks, files, names
 from chalicelib.catalogue.files import (
@@ -17,8 +18,7 @@ from chalicelib.catalogue.profile import Profile
 from chalicelib.errors import FieldError, Invalid
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(msgspec.Struct, frozen=True):
     """The profiles under one `policies/` folder."""
 
     profiles: Mapping[str, Profile]

@@ -7,7 +7,6 @@ them, so that profiles can share them.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -84,16 +83,14 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its roles reach whatever has the environment's name and `-` in front: see `contested`."""
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentFile:
+class DocumentFile(msgspec.Struct, frozen=True):
     """A document as its file has it, parsed, its placeholders still in it."""
 
     file: Path
     content: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RoleTemplate:
+class RoleTemplate(msgspec.Struct, frozen=True):
     """A role as its files have it."""
 
     file: Path

@@ -1,9 +1,10 @@
 """One profile: its templates, rendered for an environment in an account."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from chalicelib.catalogue import names, sizes
 from chalicelib.catalogue import parameters as parameters_of
@@ -34,8 +35,7 @@ from chalicelib.model.desired import (
 _LONGEST_PLACE = Place("0" * 12, "aws-iso-e", "ap-southeast-99")
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     """A profile's files, read; `catalogue.load` has checked them."""
 
     name: str

@@ -1,6 +1,6 @@
 """One environment of a drift run, as an account's bulk listings show it."""
 
-from dataclasses import dataclass
+import msgspec
 
 from chalicelib.flow.plan import Plan, compare
 from chalicelib.installation import Installation
@@ -9,8 +9,7 @@ from chalicelib.model.desired import Desired
 from chalicelib.table.entry import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """An environment as recorded, as declared, and as IAM's bulk listings show it."""
 
     entry: Entry

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+import msgspec
 from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.aws.accounts import Target
 from chalicelib.aws.answers import OutOfTime
@@ -35,8 +36,7 @@ class Verdict(Enum):
     """Deleted since the run began."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountCheck:
+class AccountCheck(msgspec.Struct, frozen=True):
     """The checks of one account's environments, each of which must not stop the others."""
 
     installation: Installation

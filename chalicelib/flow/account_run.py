@@ -8,8 +8,8 @@ A run watches the time it has left. What it does not reach is where the next run
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec import structs
 
 from chalicelib.aws.accounts import Target
@@ -28,8 +28,7 @@ from chalicelib.table.entry import Entry
 from chalicelib.work import telemetry
 
 
-@dataclass(frozen=True, slots=True)
-class AccountLook:
+class AccountLook(msgspec.Struct, frozen=True):
     """What a run saw in one account, before it repairs anything."""
 
     target: Target
@@ -41,13 +40,12 @@ class AccountLook:
     boundary_error: str | None = None
 
 
-@dataclass(slots=True)
-class AccountResult:
+class AccountResult(msgspec.Struct):
     """What a run came to in one account."""
 
     row: AccountRow
-    findings: list[Finding] = field(default_factory=list)
-    not_reached: list[str] = field(default_factory=list)
+    findings: list[Finding] = []
+    not_reached: list[str] = []
 
 
 def look_at(

@@ -8,7 +8,8 @@ waits for the roles; the state machine waits for the role that it runs under.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+
+import msgspec
 
 from chalicelib.aws.accounts import Target
 from chalicelib.errors import (
@@ -26,17 +27,16 @@ from chalicelib.resources.change import AnyChange
 from chalicelib.work import telemetry, threads
 
 
-@dataclass(slots=True)
-class Applied:
+class Applied(msgspec.Struct):
     """What became of some changes."""
 
-    changes: list[AnyChange] = field(default_factory=list)
+    changes: list[AnyChange] = []
     """What was made, in the order of the plan."""
-    left: list[AnyChange] = field(default_factory=list)
+    left: list[AnyChange] = []
     """What was not; without any error, a state machine that cannot be made yet."""
-    unique_ids: dict[str, str] = field(default_factory=dict)
+    unique_ids: dict[str, str] = {}
     """Of what was created, by ARN."""
-    errors: list[TrivetError] = field(default_factory=list)
+    errors: list[TrivetError] = []
     look_again: bool = False
     """Something was there already that was to be created: compare once more."""
 

@@ -7,8 +7,8 @@ does in between goes unnoticed.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec.structs import replace
 
 from chalicelib.aws.accounts import Target
@@ -30,8 +30,7 @@ ROUNDS = 3
 """How often what was read may turn out stale before the caller is told to come again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(msgspec.Struct, frozen=True):
     """Why an environment is brought to its declaration, and what that may do."""
 
     operation: Operation
@@ -151,8 +150,7 @@ def _all_done(plan: Plan) -> bool:
     return len(plan.steps) == len(plan.differences)
 
 
-@dataclass(frozen=True, slots=True)
-class _Carrying:
+class _Carrying(msgspec.Struct, frozen=True):
     """A plan being carried out for an environment that is held."""
 
     installation: Installation
@@ -160,7 +158,7 @@ class _Carrying:
     hold: Hold
     plan: Plan
     errand: Errand
-    started: list[str] = field(default_factory=list)
+    started: list[str] = []
     """The execution of the smoke test, once it is started."""
 
     def run(self) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec.structs import replace
 
 from chalicelib.aws.accounts import Target
 from chalicelib.aws.answers import translated
@@ -85,8 +86,7 @@ def _own(
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Bulk:
+class Bulk(msgspec.Struct, frozen=True):
     """What an account's bulk listings show."""
 
     environments: Mapping[str, Actual]

@@ -5,11 +5,12 @@ and what could not be read is asked for once more after all the others.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
+
+import msgspec
 
 from chalicelib.aws.accounts import Target
 from chalicelib.errors import Unavailable
@@ -24,14 +25,10 @@ T = TypeVar("T")
 RESERVE = 5
 """Seconds that must be left for an environment to be begun."""
 
-_GLANCE = 0.05
-"""Seconds between two looks at the clock."""
-
 _UNREAD = "The state machine could not be read in time: the next run looks at it."
 
 
-@dataclass(frozen=True, slots=True)
-class Machines:
+class Machines(msgspec.Struct, frozen=True):
     """The readings under way, by the environment's name."""
 
     operation: Operation
@@ -77,14 +74,10 @@ class Machines:
     def _read_by(
         self, machine: "Future[ActualStateMachine | None]", until: float | None
     ) -> ActualStateMachine | None:
-        current = self.operation
-        while not machine.done():
-            left = current.time_left() - RESERVE
-            left = left if until is None else min(left, until - current.clock.now())
-            if left <= 0:
-                raise TimeoutError
-            wait([machine], min(left, _GLANCE))
-        return machine.result()
+        left = self.operation.time_left() - RESERVE
+        if until is not None:
+            left = min(left, until - self.operation.clock.now())
+        return machine.result(max(0, left))
 
 
 def _read(target: Target, case: Case) -> ActualStateMachine | None:

@@ -4,7 +4,9 @@ Dry run, drift report, repair and adoption are the same plan, shown or carried o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.errors import Conflict
 from chalicelib.model.actual import Actual
@@ -17,8 +19,7 @@ from chalicelib.resources.role import Context
 from chalicelib.resources.tags import IsIgnored
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """An environment as it is declared, as AWS holds it, and what lies between."""
 
     environment: Environment
@@ -113,11 +114,13 @@ def compare(environment: Environment, desired: Desired, actual: Actual, ignored:
         environment: as it shall be recorded; its unique ids tell what is its own.
         ignored: tells of a tag key whether it is nobody's drift.
     """
+    missing = {each.key for each in desired.roles if each.name.lower() not in actual.roles}
+    found = _differences(environment, desired, actual, ignored)
     return Plan(
         environment,
         desired,
         actual,
-        tuple(_differences(environment, desired, actual, ignored)),
+        tuple(replace(each, of_missing_role=each.role in missing) for each in found),
         tuple(_foreign(desired, actual, environment.unique_ids)),
     )
 
@@ -125,10 +128,12 @@ def compare(environment: Environment, desired: Desired, actual: Actual, ignored:
 def _differences(
     environment: Environment, desired: Desired, actual: Actual, ignored: IsIgnored
 ) -> Iterator[AnyChange]:
+    documents = {each.arn: each.document for each in desired.policies}
     for wanted in desired.policies:
         yield from policy.differences(wanted, actual.policies.get(wanted.arn), ignored)
     for each in desired.roles:
-        context = Context(ignored, frozenset(environment.made.get(each.name, ())))
+        made = frozenset(environment.made.get(each.name, ()))
+        context = Context(ignored, made, documents)
         yield from role.differences(each, actual.roles.get(each.name.lower()), context)
     yield from _left_over(desired, actual)
     yield from state_machine.differences(desired.state_machine, actual.state_machine)

@@ -7,8 +7,9 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from chalicelib.aws.accounts import Target
 from chalicelib.aws.answers import call
@@ -21,33 +22,29 @@ from chalicelib.work import operation, threads
 _TRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Detached:
+class Detached(msgspec.Struct, frozen=True):
     """A policy of someone else's that was attached to one of the roles."""
 
     policy: str
     role: str
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(msgspec.Struct, frozen=True):
     """What has one of the environment's names and stays, since it is someone else's."""
 
     resource: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(msgspec.Struct, frozen=True):
     """What was deleted (ARNs), detached and left."""
 
-    deleted: list[str] = field(default_factory=list)
-    detached: list[Detached] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
+    deleted: list[str] = []
+    detached: list[Detached] = []
+    left: list[Left] = []
 
 
-@dataclass(frozen=True, slots=True)
-class _Own:
+class _Own(msgspec.Struct, frozen=True):
     """What of an environment is there and its own: IAM's heads by ARN."""
 
     roles: Mapping[str, Any]

@@ -1,14 +1,14 @@
 """What a verb came to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.model.change import ChangeDocument
 from chalicelib.model.environment import Environment, Look
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """An environment, the last look at it, and what this call changed in it (or would)."""
 
     environment: Environment

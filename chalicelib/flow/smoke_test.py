@@ -10,9 +10,9 @@ import json
 import random
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec.structs import replace
 
@@ -50,21 +50,20 @@ _RUNS_AT_MOST = 5
 """Executions of one smoke test, where some ran under an old definition or role."""
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(msgspec.Struct):
     """How far a smoke test got, and what had to be made for it."""
 
     desired: Desired
     smoke_test: SmokeTest
     to_make: AnyChange | None
     """The change to the state machine that still has to be made."""
-    made: list[AnyChange] = field(default_factory=list)
-    unique_ids: dict[str, str] = field(default_factory=dict)
+    made: list[AnyChange] = []
+    unique_ids: dict[str, str] = {}
     runs: int = 0
     """Executions started here."""
     asked: int = 0
     """How often the other evidence was asked for here."""
-    evidence: list[Future[list[Check]]] = field(default_factory=list)
+    evidence: list[Future[list[Check]]] = []
 
 
 def start(target: Target, desired: Desired, name: str) -> str | None:

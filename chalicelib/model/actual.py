@@ -1,13 +1,14 @@
 """What AWS holds under the names of one environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from chalicelib.model.desired import Document
 
 
-@dataclass(frozen=True, slots=True)
-class ActualRole:
+class ActualRole(msgspec.Struct, frozen=True):
     """A role as IAM holds it."""
 
     name: str
@@ -23,8 +24,7 @@ class ActualRole:
     permissions_boundary: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ActualPolicy:
+class ActualPolicy(msgspec.Struct, frozen=True):
     """A customer managed policy as IAM holds it."""
 
     name: str
@@ -35,8 +35,7 @@ class ActualPolicy:
     """`None` where they were not read: no bulk listing shows them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActualStateMachine:
+class ActualStateMachine(msgspec.Struct, frozen=True):
     """A state machine as Step Functions holds it. Its creation date serves as its unique id."""
 
     arn: str
@@ -45,15 +44,14 @@ class ActualStateMachine:
     definition: Document
 
 
-@dataclass(frozen=True, slots=True)
-class Actual:
+class Actual(msgspec.Struct, frozen=True):
     """What AWS holds under the names of one environment: roles by lower-case name, policies by ARN.
 
     IAM's names are unique without regard to case, hence the lower-case key.
     """
 
-    roles: Mapping[str, ActualRole] = field(default_factory=dict)
-    policies: Mapping[str, ActualPolicy] = field(default_factory=dict)
+    roles: Mapping[str, ActualRole] = {}
+    policies: Mapping[str, ActualPolicy] = {}
     state_machine: ActualStateMachine | None = None
 
     def with_state_machine(self, state_machine: ActualStateMachine | None) -> "Actual":

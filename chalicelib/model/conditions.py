@@ -9,8 +9,9 @@ keys of a statement must be met.
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from chalicelib.model.documents import listed, scalar
 from chalicelib.model.wildcards import covers
@@ -19,20 +20,29 @@ _Fits = Callable[[str, str], bool]
 _OPERATOR = re.compile(r"(for(?:all|any)values?:)?(\w+?)(ifexists)?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """One operator on one key, with all its values."""
 
     operator: str
     """In lower case, as `key` is: IAM reads both without regard to case."""
     key: str
     values: frozenset[str]
-    text: str = field(compare=False)
+    text: str
     """For people, such as `StringEquals iam:PassedToService states.amazonaws.com`."""
 
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both say the same, however they spell it."""
+        return isinstance(other, Condition) and self._said == other._said
 
-@dataclass(frozen=True, slots=True)
-class _Operator:
+    def __hash__(self) -> int:
+        return hash(self._said)
+
+    @property
+    def _said(self) -> tuple[str, str, frozenset[str]]:
+        return self.operator, self.key, self.values
+
+
+class _Operator(msgspec.Struct, frozen=True):
     """What an operator compares, and how: `fits` takes a policy's value and a more special one."""
 
     family: str

@@ -1,8 +1,9 @@
 """What an environment should be: its profile's templates, rendered for the account it lives in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 Document = Mapping[str, Any]
 """A parsed JSON document: an IAM policy, a trust policy or a state machine definition."""
@@ -11,8 +12,7 @@ ENVIRONMENT_TAG = "trivet:environment"
 ROLE_TAG = "trivet:role"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where an environment lives: one account, and one region for its workflow."""
 
     account_id: str
@@ -30,8 +30,7 @@ class Place:
         return f"arn:{self.partition}:states:{self.region}:{self.account_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(msgspec.Struct, frozen=True):
     """A role as the templates want it. `key` is its name in `policies/` and in the API."""
 
     key: str
@@ -48,8 +47,7 @@ class Role:
     permissions_boundary: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedPolicy:
+class ManagedPolicy(msgspec.Struct, frozen=True):
     """A customer managed policy as the templates want it. `role` is the key of its role."""
 
     role: str
@@ -60,8 +58,7 @@ class ManagedPolicy:
     tags: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class StateMachine:
+class StateMachine(msgspec.Struct, frozen=True):
     """The smoke test's state machine. `role` is the key of the role it runs under."""
 
     role: str
@@ -72,8 +69,7 @@ class StateMachine:
     tags: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """Who may, or may not, do what to whom: asked of `iam:SimulatePrincipalPolicy`."""
 
     name: str
@@ -84,8 +80,7 @@ class Expectation:
     expect: Literal["allowed", "denied"]
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(msgspec.Struct, frozen=True):
     """One environment as declared, rendered for the account it lives in."""
 
     name: str

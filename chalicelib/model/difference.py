@@ -1,7 +1,8 @@
 """What two policy documents allow that the other does not."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from chalicelib.model.change import Effect
 from chalicelib.model.statements import Gap, Policy, gaps, read
@@ -9,8 +10,7 @@ from chalicelib.model.statements import Gap, Policy, gaps, read
 Scope = Literal["Resource", "Principal"]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """A policy as declared and as found, and what either says that the other does not."""
 
     scope: Scope

@@ -54,7 +54,6 @@ class Pause(msgspec.Struct, frozen=True):
 
     until: str
     reason: str
-    by: str | None
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

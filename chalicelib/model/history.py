@@ -3,8 +3,10 @@
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from chalicelib.model.change import ChangeDocument
+from chalicelib.model.environment import Pause
 
 Operation = Literal[
     "create",
@@ -19,6 +21,8 @@ Operation = Literal[
     "unprotect",
     "delete",
 ]
+
+HistoryOutcome = Literal["done", "failed"]
 
 KEPT = 400 * 24 * 3600
 """Seconds for which an entry is kept, beyond the environment's deletion."""
@@ -40,7 +44,9 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     operation: Operation
     by: str | None
-    outcome: Literal["done", "failed"] = "done"
+    outcome: HistoryOutcome = "done"
     error: str | None = None
     changes: list[ChangeDocument] = []
     cause: Cause | None = None
+    pause: Pause | UnsetType = UNSET
+    """Of the operation `pause` alone: until when, and why."""

@@ -7,6 +7,7 @@ import msgspec
 from chalicelib.model.change import ChangeDocument
 
 Outcome = Literal["repaired", "drifted", "failed", "paused"]
+RunStatus = Literal["running", "finished"]
 Trigger = Literal["schedule", "request"]
 
 
@@ -62,7 +63,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     trigger: Trigger
     applied: bool
-    status: Literal["running", "finished"]
+    status: RunStatus
     started_at: str
     finished_at: str | None = None
     checked: int = 0

@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from chalicelib.model.desired import Expectation
 
 
-@dataclass(frozen=True, slots=True)
-class SimulationGroup:
+class SimulationGroup(msgspec.Struct, frozen=True):
     """One question to the simulator: who asks it finds the answer to each expectation in it.
 
     The answer to an expectation is the one for its `(action, resource)`; the others, of which
@@ -26,11 +26,10 @@ class SimulationGroup:
     expectations: tuple[Expectation, ...]
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(msgspec.Struct):
     role: str
-    context: dict[str, str] = field(default_factory=dict)
-    members: list[Expectation] = field(default_factory=list)
+    context: dict[str, str] = {}
+    members: list[Expectation] = []
 
     def results(self, more: Expectation | None = None) -> int:
         """Return how many pairs the simulator answers for, with one more expectation."""

@@ -9,24 +9,23 @@ found equal is equal, and what is found different may after all come to the same
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from chalicelib.model.conditions import Condition, all_implied, conditions
 from chalicelib.model.documents import listed, principal
 from chalicelib.model.wildcards import covers, disjoint
 
 
-@dataclass(frozen=True, slots=True)
-class Only:
+class Only(msgspec.Struct, frozen=True):
     """An action, resource or principal that a statement names, with wildcards or without."""
 
     text: str
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class AllBut:
+class AllBut(msgspec.Struct, frozen=True):
     """What NotAction, NotResource and NotPrincipal mean: everything but what they name."""
 
     named: tuple[Only, ...]
@@ -39,8 +38,7 @@ _Pair = tuple[Element, Element]
 _WILDCARD = re.compile(r"[*?]")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """A statement of a policy."""
 
     sid: str | None
@@ -51,8 +49,7 @@ class Statement:
     conditions: frozenset[Condition]
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """A policy document, read."""
 
     version: str | None
@@ -77,8 +74,7 @@ class Policy:
         return [each for each in self.statements if each.effect == "Deny"]
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """What a statement says and others do not: all these actions on all this scope."""
 
     statement: Statement

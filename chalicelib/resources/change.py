@@ -1,9 +1,10 @@
 """A kind of change is a type: it carries what is expected and what was found, and puts it right."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Literal, TypeVar
+
+import msgspec
 
 from chalicelib.aws.accounts import Target
 from chalicelib.model.change import ChangeDocument, Explanation
@@ -18,8 +19,7 @@ Origin = Literal["lacking", "added", "left_over"]
 itself once put there what the declaration names no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What carrying out a change brought to light."""
 
     unique_id: str | None = None
@@ -31,8 +31,7 @@ class Outcome:
 DONE = Outcome()
 
 
-@dataclass(frozen=True, slots=True)
-class Change(ABC, Generic[Expected_co, Found_co]):
+class Change(msgspec.Struct, Generic[Expected_co, Found_co], frozen=True):
     """One difference between what is declared and what AWS holds."""
 
     kind: ClassVar[str]
@@ -46,7 +45,9 @@ class Change(ABC, Generic[Expected_co, Found_co]):
     resource: str
     expected: Expected_co
     actual: Found_co
-    origin: Origin = field(default="lacking", kw_only=True)
+    origin: Origin = "lacking"
+    of_missing_role: bool = False
+    """Whether the role itself is not there."""
 
     @property
     def name(self) -> str:
@@ -73,12 +74,14 @@ class Change(ABC, Generic[Expected_co, Found_co]):
     def document(self) -> ChangeDocument:
         """Return the change as people and programs read it."""
         told = self.explain()
+        # A policy that also denies may leave a role more than it takes, but not one that is gone.
+        gone = self.of_missing_role and self.actual is None and told.effect == "altered"
         return ChangeDocument(
             self.kind,
             self.role,
             self.resource,
             told.summary,
-            told.effect,
+            "narrowed" if gone else told.effect,
             self.expected,
             self.actual,
         )
@@ -87,8 +90,7 @@ class Change(ABC, Generic[Expected_co, Found_co]):
 AnyChange = Change[object, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(msgspec.Struct, frozen=True):
     """A resource that has one of the environment's names and is not the environment's."""
 
     resource: str

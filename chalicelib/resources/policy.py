@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-version
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -96,8 +95,7 @@ def differences(
         yield from kind.between(wanted, held, ignored)
 
 
-@dataclass(frozen=True, slots=True)
-class CreatePolicy(Change[Mapping[str, Any], None]):
+class CreatePolicy(Change[Mapping[str, Any], None], frozen=True, kw_only=True):
     """A policy is missing."""
 
     kind = "create_policy"
@@ -115,7 +113,7 @@ class CreatePolicy(Change[Mapping[str, Any], None]):
             "document": wanted.document,
             "tags": dict(wanted.tags),
         }
-        return cls(wanted.role, wanted.arn, made, None, wanted)
+        return cls(wanted.role, wanted.arn, made, None, wanted=wanted)
 
     def apply(self, target: Target) -> Outcome:
         """Create it."""
@@ -140,11 +138,12 @@ class CreatePolicy(Change[Mapping[str, Any], None]):
         )
 
     def explain(self) -> Explanation:
-        """Say what is missing with it."""
-        return Explanation(f"policy {self.name} is missing", "narrowed")
+        """Say that it is missing; with what it allows goes what it denies."""
+        effect = explain.policy(self.wanted.document, None).effect
+        return Explanation(f"policy {self.name} is missing", effect)
 
 
-class UpdatePolicy(Change[Document, Document]):
+class UpdatePolicy(Change[Document, Document], frozen=True):
     """A policy's document differs: a new default version puts it right."""
 
     kind = "update_policy"
@@ -184,7 +183,7 @@ class UpdatePolicy(Change[Document, Document]):
         return explain.policy(self.expected, self.actual)
 
 
-class TagPolicy(Change[Mapping[str, str], Mapping[str, str]]):
+class TagPolicy(Change[Mapping[str, str], Mapping[str, str]], frozen=True):
     """Tags of a policy are missing or have other values."""
 
     kind = "tag_policy"
@@ -219,8 +218,7 @@ class TagPolicy(Change[Mapping[str, str], Mapping[str, str]]):
         return explain.tags(self.expected, self.actual, list(self.expected))
 
 
-@dataclass(frozen=True, slots=True)
-class UntagPolicy(Change[Mapping[str, str], Mapping[str, str]]):
+class UntagPolicy(Change[Mapping[str, str], Mapping[str, str]], frozen=True, kw_only=True):
     """Someone put tags on a policy."""
 
     kind = "untag_policy"
@@ -236,7 +234,7 @@ class UntagPolicy(Change[Mapping[str, str], Mapping[str, str]]):
         extra = tags.added(wanted.tags, held.tags or {}, ignored)
         if extra:
             expected, actual = dict(wanted.tags), dict(held.tags or {})
-            yield cls(wanted.role, wanted.arn, expected, actual, tuple(extra), origin="added")
+            yield cls(wanted.role, wanted.arn, expected, actual, "added", keys=tuple(extra))
 
     def apply(self, target: Target) -> Outcome:
         """Take them off."""
@@ -250,7 +248,7 @@ class UntagPolicy(Change[Mapping[str, str], Mapping[str, str]]):
         return explain.tags(self.expected, self.actual, self.keys)
 
 
-class DeletePolicy(Change[None, Mapping[str, Any]]):
+class DeletePolicy(Change[None, Mapping[str, Any]], frozen=True):
     """A policy that Trivet made is named by the declaration no more."""
 
     kind = "delete_policy"

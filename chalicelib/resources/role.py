@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from chalicelib.aws.accounts import Target
 from chalicelib.aws.answers import call, found, withdrawn
@@ -36,13 +37,15 @@ DEFAULT_SESSION = 3600
 """Seconds: what IAM does not show is this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What is looked at beside a role: which tags are nobody's drift, and what Trivet put there."""
+class Context(msgspec.Struct, frozen=True):
+    """What is looked at beside a role."""
 
     ignored: IsIgnored
+    """Which tags are nobody's drift."""
     made: frozenset[str]
     """ARNs of the managed policies and names of the inline ones that Trivet last put on it."""
+    documents: Mapping[str, Document]
+    """What the environment's own managed policies say, by ARN."""
 
 
 def head(target: Target, name: str) -> "RoleTypeDef | None":
@@ -165,8 +168,7 @@ def _missing(wanted: Role) -> Iterator[AnyChange]:
         yield AttachManagedPolicy(wanted.key, wanted.arn, arn, None)
 
 
-@dataclass(frozen=True, slots=True)
-class CreateRole(Change[Mapping[str, Any], None]):
+class CreateRole(Change[Mapping[str, Any], None], frozen=True, kw_only=True):
     """A role is missing."""
 
     kind = "create_role"
@@ -186,7 +188,7 @@ class CreateRole(Change[Mapping[str, Any], None]):
             "tags": dict(wanted.tags),
             "permissions_boundary": wanted.permissions_boundary,
         }
-        return cls(wanted.key, wanted.arn, made, None, wanted)
+        return cls(wanted.key, wanted.arn, made, None, wanted=wanted)
 
     def apply(self, target: Target) -> Outcome:
         """Create it, bounded and tagged from the start."""
@@ -212,7 +214,7 @@ class CreateRole(Change[Mapping[str, Any], None]):
         return Explanation(f"role {self.name} is missing", "narrowed")
 
 
-class TagRole(Change[Mapping[str, str], Mapping[str, str]]):
+class TagRole(Change[Mapping[str, str], Mapping[str, str]], frozen=True):
     """Tags of a role are missing or have other values."""
 
     kind = "tag_role"
@@ -240,8 +242,7 @@ class TagRole(Change[Mapping[str, str], Mapping[str, str]]):
         return explain.tags(self.expected, self.actual, list(self.expected))
 
 
-@dataclass(frozen=True, slots=True)
-class UntagRole(Change[Mapping[str, str], Mapping[str, str]]):
+class UntagRole(Change[Mapping[str, str], Mapping[str, str]], frozen=True, kw_only=True):
     """Someone put tags on a role."""
 
     kind = "untag_role"
@@ -255,7 +256,7 @@ class UntagRole(Change[Mapping[str, str], Mapping[str, str]]):
         extra = tuple(tags.added(wanted.tags, held.tags, context.ignored))
         if extra:
             expected, actual = dict(wanted.tags), dict(held.tags)
-            yield cls(wanted.key, wanted.arn, expected, actual, extra, origin="added")
+            yield cls(wanted.key, wanted.arn, expected, actual, "added", keys=extra)
 
     def apply(self, target: Target) -> Outcome:
         """Take them off."""
@@ -268,7 +269,7 @@ class UntagRole(Change[Mapping[str, str], Mapping[str, str]]):
         return explain.tags(self.expected, self.actual, self.keys)
 
 
-class PutPermissionsBoundary(Change[str, str | None]):
+class PutPermissionsBoundary(Change[str, str | None], frozen=True):
     """A role has another boundary than the declared one, or none."""
 
     kind = "put_permissions_boundary"
@@ -304,7 +305,7 @@ class PutPermissionsBoundary(Change[str, str | None]):
         return explain.boundary(self.expected, self.actual)
 
 
-class DeletePermissionsBoundary(Change[None, str]):
+class DeletePermissionsBoundary(Change[None, str], frozen=True):
     """A role has a boundary, and none is declared."""
 
     kind = "delete_permissions_boundary"
@@ -330,7 +331,7 @@ class DeletePermissionsBoundary(Change[None, str]):
         return explain.boundary(None, self.actual)
 
 
-class UpdateTrustPolicy(Change[Document, Document]):
+class UpdateTrustPolicy(Change[Document, Document], frozen=True):
     """Others may assume a role than is declared."""
 
     kind = "update_trust_policy"
@@ -357,7 +358,7 @@ class UpdateTrustPolicy(Change[Document, Document]):
         return explain.trust(self.expected, self.actual)
 
 
-class UpdateRole(Change[Mapping[str, Any], Mapping[str, Any]]):
+class UpdateRole(Change[Mapping[str, Any], Mapping[str, Any]], frozen=True):
     """A role's description or session length differs."""
 
     kind = "update_role"
@@ -393,7 +394,7 @@ def _settings(description: str, max_session_duration: int) -> dict[str, Any]:
     return {"description": description.strip(), "max_session_duration": max_session_duration}
 
 
-class PutInlinePolicy(Change[Mapping[str, Any], Mapping[str, Any] | None]):
+class PutInlinePolicy(Change[Mapping[str, Any], Mapping[str, Any] | None], frozen=True):
     """A role's inline policy is missing or differs."""
 
     kind = "put_inline_policy"
@@ -432,7 +433,7 @@ class PutInlinePolicy(Change[Mapping[str, Any], Mapping[str, Any] | None]):
         return explain.inline(self.expected["name"], self.expected["document"], there)
 
 
-class DeleteInlinePolicy(Change[None, Mapping[str, Any]]):
+class DeleteInlinePolicy(Change[None, Mapping[str, Any]], frozen=True):
     """A role has an inline policy that is not declared."""
 
     kind = "delete_inline_policy"
@@ -464,18 +465,23 @@ class DeleteInlinePolicy(Change[None, Mapping[str, Any]]):
         return explain.inline(self.actual["name"], None, self.actual["document"])
 
 
-class AttachManagedPolicy(Change[str, None]):
+class AttachManagedPolicy(Change[str, None], frozen=True):
     """A managed policy is not attached."""
 
     kind = "attach_managed_policy"
     actions = ("iam:AttachRolePolicy",)
 
+    says: Document | None = None
+    """The policy's document, if it is the environment's own."""
+
     @classmethod
-    def between(cls, wanted: Role, held: ActualRole, _: Context) -> Iterator["AttachManagedPolicy"]:
+    def between(
+        cls, wanted: Role, held: ActualRole, context: Context
+    ) -> Iterator["AttachManagedPolicy"]:
         """Look for those that are declared and not there."""
         for arn in wanted.managed_policies:
             if arn not in held.managed_policies:
-                yield cls(wanted.key, wanted.arn, arn, None)
+                yield cls(wanted.key, wanted.arn, arn, None, says=context.documents.get(arn))
 
     def apply(self, target: Target) -> Outcome:
         """Attach it."""
@@ -491,11 +497,14 @@ class AttachManagedPolicy(Change[str, None]):
         return DONE
 
     def explain(self) -> Explanation:
-        """Name it."""
-        return explain.attachment(self.expected, None)
+        """Name it; with what it allows goes what it denies."""
+        told = explain.attachment(self.expected, None)
+        if self.says is None:
+            return told
+        return Explanation(told.summary, explain.policy(self.says, None).effect)
 
 
-class DetachManagedPolicy(Change[None, str]):
+class DetachManagedPolicy(Change[None, str], frozen=True):
     """A managed policy is attached that is not declared."""
 
     kind = "detach_managed_policy"

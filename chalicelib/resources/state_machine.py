@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMa
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,7 +61,7 @@ def differences(wanted: StateMachine, held: ActualStateMachine | None) -> Iterat
     """Return what differs in the state machine: no change or one."""
     expected = {"definition": wanted.definition, "role_arn": wanted.role_arn}
     if held is None:
-        yield CreateStateMachine(wanted.role, wanted.arn, expected, None, wanted)
+        yield CreateStateMachine(wanted.role, wanted.arn, expected, None, wanted=wanted)
         return
     same = documents.same_json(wanted.definition, held.definition)
     if not same or wanted.role_arn != held.role_arn:
@@ -70,8 +69,7 @@ def differences(wanted: StateMachine, held: ActualStateMachine | None) -> Iterat
         yield UpdateStateMachine(wanted.role, wanted.arn, expected, actual)
 
 
-@dataclass(frozen=True, slots=True)
-class CreateStateMachine(Change[Mapping[str, Any], None]):
+class CreateStateMachine(Change[Mapping[str, Any], None], frozen=True, kw_only=True):
     """The state machine is missing."""
 
     kind = "create_state_machine"
@@ -104,7 +102,7 @@ class CreateStateMachine(Change[Mapping[str, Any], None]):
         return explain.state_machine(self.expected, None)
 
 
-class UpdateStateMachine(Change[Mapping[str, Any], Mapping[str, Any]]):
+class UpdateStateMachine(Change[Mapping[str, Any], Mapping[str, Any]], frozen=True):
     """The state machine has another definition or role."""
 
     kind = "update_state_machine"

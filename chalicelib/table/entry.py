@@ -1,6 +1,5 @@
 """A record of an environment: the document, and what guards and accompanies it outside of that."""
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -15,16 +14,15 @@ from chalicelib.table.sending import Item
 ShownStatus = Literal["ready", "incomplete", "drifted"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """An environment as recorded."""
 
     environment: Environment
     version: int
     lease: Lease | None = None
-    own_look: Look = field(default_factory=Look)
+    own_look: Look = Look()
     """The last comparison that was written to this record itself."""
-    run_look: RunLook = field(default_factory=RunLook)
+    run_look: RunLook = RunLook()
     indexed: frozenset[str] | None = None
     """The facets under which index rows stand; `None` where 1.0 wrote it: there are none."""
     under_way: HistoryEntry | None = None

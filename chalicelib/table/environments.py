@@ -5,9 +5,9 @@ compared with AWS (`look`), which stands beside the document and makes no new ve
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.errors import Busy, Unreadable
 from chalicelib.model.change import ChangeDocument

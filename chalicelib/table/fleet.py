@@ -1,7 +1,8 @@
 """The lease on the fleet: one drift run goes over it at a time, from where the last one ended."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chalicelib.table.lease import ATTRIBUTES, Lease
 from chalicelib.table.rows import key

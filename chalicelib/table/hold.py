@@ -11,10 +11,10 @@ records from `under_way` that this operation did not tell its end.
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from types import TracebackType
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from chalicelib.errors import (
     Busy,
@@ -170,6 +170,8 @@ class Hold:
 
     def _done(self, error: BaseException | None) -> HistoryEntry:
         entry = structs.replace(self._under_way, changes=list(self.changes))
+        if self.operation_name == "pause" and self.environment.pause is not None:
+            entry = structs.replace(entry, pause=self.environment.pause)
         if error is None:
             return entry
         told = str(error) if isinstance(error, TrivetError) else _own_fault(error)

@@ -1,7 +1,8 @@
 """A lease: one operation's right to an environment or to the fleet, which runs out by itself."""
 
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 from chalicelib.errors import Busy
 from chalicelib.model.environment import timestamp
@@ -11,8 +12,7 @@ from chalicelib.table.table import Table
 ATTRIBUTES = ("lease", "lease_until", "lease_by", "lease_request", "lease_since")
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """Who holds something, until when. 1.0 wrote `id` and `until` only."""
 
     id: str

@@ -5,9 +5,10 @@ or one for each facet and one batch of at most 100 records.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 from chalicelib.table.entry import ShownStatus, in_sync_facet, tag_facet
 from chalicelib.table.records import Records, index_pk
@@ -21,8 +22,7 @@ _MOST_NAMES = 10_000
 """More than an account can have roles. A query's page holds about as many rows of an index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(msgspec.Struct, frozen=True):
     """What a listing is limited to; `None` limits nothing. `tag` is a key and its value."""
 
     status: ShownStatus | None = None

@@ -7,7 +7,8 @@ of them than one transaction holds are taken away by the next one.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from chalicelib.model.environment import Look
 from chalicelib.model.history import HistoryEntry

@@ -1,6 +1,5 @@
 """The accounts that environments can be made in: registered, shown, listed, forgotten."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -18,8 +17,7 @@ _BEFORE_ALL = "0"
 """What stands before every account id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """An account as it is known, and how many environments it has."""
 
     account_id: str

@@ -24,7 +24,7 @@ def pause(
         NotFound: there is none of this name.
         Busy: another call holds it.
     """
-    paused = Pause(until, reason, installation.operation.caller)
+    paused = Pause(until, reason)
     return _amended(installation, account_id, name, "pause", lambda was: replace(was, pause=paused))
 
 

@@ -9,7 +9,6 @@ account is a child of its own.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -38,14 +37,13 @@ _TO_LOOK = 7
 _NO_TIME = "There was no time to look at this account. The next run begins with it."
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(msgspec.Struct):
     """A run in one process, account by account."""
 
     report: Report
-    looks: list[AccountLook] = field(default_factory=list)
-    results: list[AccountResult] = field(default_factory=list)
-    unseen: list[AccountRow] = field(default_factory=list)
+    looks: list[AccountLook] = []
+    results: list[AccountResult] = []
+    unseen: list[AccountRow] = []
     """The accounts that there was no time to look at."""
 
     @property

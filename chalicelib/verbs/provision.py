@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from chalicelib.aws.accounts import Target
@@ -22,8 +22,7 @@ from chalicelib.table.hold import Hold
 from chalicelib.work import threads
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What a call declares."""
 
     name: str
@@ -37,8 +36,7 @@ class Request:
     """Seconds to wait for the smoke test."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Beside:
+class _Beside(msgspec.Struct, frozen=True):
     """What is begun beside the creation of a new environment's record."""
 
     probes: list[Future[Any]]

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from threading import Lock
+
+import msgspec
 
 from chalicelib.work.pace import Pace
 
@@ -38,8 +39,7 @@ class Clock:
 CLOCK = Clock()
 
 
-@dataclass(slots=True)
-class Operation:
+class Operation(msgspec.Struct):
     """What is known of the call being answered.
 
     Times are seconds since the epoch. `deadline` is when the last AWS call may start, if it takes
@@ -52,14 +52,14 @@ class Operation:
     last_call: float
     caller: str | None = None
     request_id: str | None = None
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    calls: Counter[str] = field(default_factory=Counter)
-    fresh: set[str] = field(default_factory=set)
+    id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
+    calls: Counter[str] = msgspec.field(default_factory=Counter)
+    fresh: set[str] = set()
     """Names and ARNs just made, which IAM may not show everywhere yet."""
-    clock: Clock = field(default_factory=lambda: CLOCK)
-    _paces: dict[str, Pace] = field(default_factory=dict)
+    clock: Clock = msgspec.field(default_factory=lambda: CLOCK)
+    _paces: dict[str, Pace] = {}
     _retries: int = _RETRIES_AT_FIRST
-    _lock: Lock = field(default_factory=Lock)
+    _lock: Lock = msgspec.field(default_factory=Lock)
     _pool: ThreadPoolExecutor | None = None
 
     def count(self, call: str) -> None:

@@ -6,8 +6,9 @@ again as soon as AWS lets them through (additive increase, multiplicative decrea
 with the operation.
 """
 
-from dataclasses import dataclass, field
 from threading import Condition, get_ident
+
+import msgspec
 
 _FEWEST = 4
 _DECREASE, _INCREASE = 0.7, 2
@@ -15,15 +16,14 @@ _WINDOW = 1.0
 """Seconds of which the refusals are counted together."""
 
 
-@dataclass(slots=True)
-class Pace:
+class Pace(msgspec.Struct):
     """The calls under way to one service, `most` at first and at most."""
 
     most: int
-    _limit: float = field(init=False)
-    _under_way: set[int] = field(default_factory=set)
+    _limit: float = 0
+    _under_way: set[int] = set()
     """The threads that have a call under way."""
-    _free: Condition = field(default_factory=Condition)
+    _free: Condition = msgspec.field(default_factory=Condition)
     _since: float = 0
     _ended: int = 0
     _throttled: int = 0

@@ -65,7 +65,7 @@ expectations = st.lists(
 )
 
 
-@settings(max_examples=300, derandomize=True, database=None, deadline=None)
+@settings(max_examples=60, derandomize=True, database=None, deadline=None)
 @given(asked=expectations)
 def test_every_expectation_is_answered_once_in_its_own_context(asked: list[Expectation]) -> None:
     questions = grouped(asked)

@@ -72,20 +72,23 @@ def test_history_tells_who_did_what_and_stops_at_its_limit(stub: Stub, trivet: T
         "event_time": "2026-11-24T09:59:00Z",
         "actor": f"arn:aws:iam::{ACCOUNT}:user/mallory",
     }
+    pause = {"until": "2026-11-24T14:00:00Z", "reason": "incident 4711"}
     entries = [
         documents.history_entry(operation="event_repair", by=None, cause=cause),
         documents.history_entry(outcome="failed", error="IAM refused iam:TagRole."),
+        documents.history_entry(operation="pause", changes=[], pause=pause),
     ]
     stub.on(f"GET {HERE}/history", {"entries": entries, "next_cursor": "more"})
 
-    ran = trivet("history", NAME, "--limit", "2")
+    ran = trivet("history", NAME, "--limit", "3")
 
     assert ran.code == 0
     assert "2026-11-24 10:00  event_repair by -  done" in ran.out
     assert "after AttachRolePolicy by user/mallory" in ran.out
     assert "IAM refused iam:TagRole." in ran.out
+    assert "until 2026-11-24 14:00: incident 4711" in ran.out
     assert f"~ update_policy policy/{NAME}-Policy  widened: allows iam:CreateUser" in ran.out
-    assert [each.query for each in stub.asked] == [{"limit": "2"}]
+    assert [each.query for each in stub.asked] == [{"limit": "3"}]
 
 
 @pytest.mark.parametrize(("changes", "code"), [([documents.widened()], 2), ([], 0)])

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
+from typing import Any
 
 from playwright.sync_api import Browser, Page, Playwright
+from waitress import wasyncore
 from waitress.server import create_server
 
 from tests.console.stub import StubApi
@@ -36,7 +38,10 @@ _OVERFLOWING = """() => [...document.querySelectorAll("body *")]
     .filter(each => !each.closest(".picture, .hidden, .skip"))
     .filter(each => each.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .map(each => each.outerHTML.slice(0, 120))"""
-_SERIOUS = """async () => (await axe.run()).violations
+_SERIOUS = """async rules => (await axe.run({
+        resultTypes: ["violations"],
+        ...(rules.length ? {runOnly: {type: "rule", values: rules}} : {}),
+    })).violations
     .filter(each => ["serious", "critical"].includes(each.impact))
     .map(each => each.id + ": " + each.nodes.map(node => node.html).join(" | "))"""
 
@@ -56,14 +61,17 @@ def served(api: StubApi) -> Iterator[Console]:
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     guard = Guard(port)
-    server = create_server(create_app(api, guard), sockets=[listening])
+    server: Any = create_server(create_app(api, guard), sockets=[listening])
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         yield Console(api, guard, f"http://127.0.0.1:{port}")
     finally:
-        server.close()
+        # In the server's own thread, which would trip over sockets closed behind its back.
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join(5)
+        server.task_dispatcher.shutdown()
+        assert not thread.is_alive()
 
 
 def launched(playwright: Playwright) -> Browser:
@@ -78,10 +86,11 @@ def overflowing(page: Page) -> list[str]:
     return [*found, *([f"the page scrolls sideways by {width} px"] if width > 0 else [])]
 
 
-def serious(page: Page) -> list[str]:
-    """Return what axe-core finds serious or critical."""
-    page.evaluate(_AXE)
-    found: list[str] = page.evaluate(_SERIOUS)
+def serious(page: Page, *rules: str) -> list[str]:
+    """Return what axe-core finds serious or critical, by all of its rules or by these."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_AXE)
+    found: list[str] = page.evaluate(_SERIOUS, rules)
     return found
 
 

@@ -25,6 +25,10 @@ class StubApi(Api):
 
     def __init__(self) -> None:
         super().__init__(URL)
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as new."""
         self.calls: list[Call] = []
         self.answers: dict[tuple[str, str], dict[str, Any] | Exception] = _answers()
 
@@ -170,6 +174,9 @@ def _history() -> dict[str, Any]:
             ),
             documents.entry(
                 "reapply", outcome="failed", error="IAM throttled past all retries; call again."
+            ),
+            documents.entry(
+                "pause", pause={"until": "2026-11-24T23:00:00Z", "reason": "incident 4711"}
             ),
             documents.entry("create", changes=[_created("notebook")] * 4),
         ],

@@ -1,15 +1,37 @@
-"""One AWS account per module: tests in it keep apart by the names of their environments."""
+"""One AWS account per module: tests in it keep apart by the names of their environments.
+
+`--hostile` makes it one that behaves as the real one does (`kit/hostile.py`), to callers who let
+AWS come to rest between two requests.
+"""
 
 import itertools
 from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
 from tests.kit import account, checks
+from tests.kit.checks import Answer
+from tests.kit.clock import Clock, standing
+from tests.kit.hostile import AT_REST, hostile
 from tests.kit.http import Api
 from tests.kit.wire import Wire
 
 _NUMBERS = itertools.count(1)
+
+
+class _Patient(Api):
+    """The API, asked by somebody who takes their time."""
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        super().__init__(wire, checks.by_openapi)
+        self._clock = clock
+
+    def request(self, *args: Any, **kwargs: Any) -> Answer:
+        self._clock.sleep(AT_REST)
+        self._clock.slept -= AT_REST
+        return super().request(*args, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +41,33 @@ def region() -> str:
 
 
 @pytest.fixture(scope="module")
-def cloud(region: str) -> Iterator[Wire]:
+def hostile_clock(pytestconfig: pytest.Config) -> Iterator[Clock | None]:
+    """The clock of a hostile AWS, if it is to be one."""
+    with standing() if pytestconfig.getoption("hostile") else nullcontext() as clock:
+        yield clock
+
+
+@pytest.fixture(scope="module")
+def cloud(region: str, hostile_clock: Clock | None) -> Iterator[Wire]:
     """An AWS account in memory."""
     with account.in_memory(region) as wire:
+        if hostile_clock:
+            wire.layers = hostile(hostile_clock)
         yield wire
 
 
 @pytest.fixture(scope="module")
-def api(cloud: Wire) -> Api:
+def api(cloud: Wire, hostile_clock: Clock | None) -> Api:
     """The API over the module's account, its answers checked."""
-    return Api(cloud, checks.by_openapi)
+    return _Patient(cloud, hostile_clock) if hostile_clock else Api(cloud, checks.by_openapi)
+
+
+@pytest.fixture
+def clock(hostile_clock: Clock | None) -> Iterator[Clock]:
+    """Trivet's clock, which stands still until someone sleeps."""
+    with nullcontext(hostile_clock) if hostile_clock else standing() as made:
+        made.slept = 0
+        yield made
 
 
 @pytest.fixture

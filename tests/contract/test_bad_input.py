@@ -100,7 +100,7 @@ def check_operation(api: Api, operation: Any, mode: GenerationMode, examples: in
 
 @pytest.mark.parametrize(("operation", "mode"), CASES, ids=_named)
 def test_requests_after_the_document(api: Api, operation: Any, mode: GenerationMode) -> None:
-    check_operation(api, operation, mode, examples=15)
+    check_operation(api, operation, mode, examples=6)
 
 
 @pytest.mark.soak
@@ -146,59 +146,69 @@ bodies = st.fixed_dictionaries(
 _LOOKED_UP = {"permissions_boundary", "profile", "parameters"}
 
 
-@bounded(150)
-@given(body=bodies)
-def _check_bodies(log: io.StringIO, calls: Calls, body: dict[str, Any]) -> None:
-    calls.clear()
-    answer = on_lambda("POST", "/environments", body)
-
-    assert answer.status < 500, answer
-    # Of a field that AWS or the record has a say in, they are asked.
-    if answer.status in (400, 422) and _LOOKED_UP.isdisjoint(body):
-        assert calls.names == []
-    check_calls(calls)
-    check_log(log)
+few_and_many = pytest.mark.parametrize(
+    "examples", [30, pytest.param(1_000, marks=pytest.mark.soak)]
+)
 
 
-def test_hostile_bodies(api: Api, log: io.StringIO) -> None:
+@few_and_many
+def test_hostile_bodies(api: Api, log: io.StringIO, examples: int) -> None:
+    @bounded(examples)
+    @given(body=bodies)
+    def check(body: dict[str, Any]) -> None:
+        calls.clear()
+        answer = on_lambda("POST", "/environments", body)
+
+        assert answer.status < 500, answer
+        # Of a field that AWS or the record has a say in, they are asked.
+        if answer.status in (400, 422) and _LOOKED_UP.isdisjoint(body):
+            assert calls.names == []
+        check_calls(calls)
+        check_log(log)
+
     with api.wire.recording(executions_end_at_once) as calls:
-        _check_bodies(log, calls)
+        check()
 
 
-@bounded(60)
-@given(name=names, query=st.dictionaries(hostile | st.sampled_from(["limit", "cursor"]), hostile))
-def _check_paths(log: io.StringIO, calls: Calls, name: str, query: dict[str, str]) -> None:
-    calls.clear()
-    asked = urlencode(query, errors="replace")
-    # As API Gateway decodes it; what is no UTF-8 never gets so far.
-    path = f"/environments/{quote(name, safe='', errors='replace') or '-'}"
-    for method, route in (("GET", path), ("PUT", path), ("DELETE", path), ("GET", f"{path}/drift")):
-        body = {"dry_run": True} if method == "PUT" else None
-        assert on_lambda(method, route, body).status < 500
-        assert on_lambda(method, f"{route}?{asked}", body).status < 500
-    assert on_lambda("GET", f"/environments?{asked}").status in (200, 422)
-    check_calls(calls)
-    check_log(log)
+queries = st.dictionaries(hostile | st.sampled_from(["limit", "cursor"]), hostile)
 
 
-def test_hostile_names_and_queries(api: Api, log: io.StringIO) -> None:
+@few_and_many
+def test_hostile_names_and_queries(api: Api, log: io.StringIO, examples: int) -> None:
+    @bounded(examples)
+    @given(name=names, query=queries)
+    def check(name: str, query: dict[str, str]) -> None:
+        calls.clear()
+        asked = urlencode(query, errors="replace")
+        # As API Gateway decodes it; what is no UTF-8 never gets so far.
+        path = f"/environments/{quote(name, safe='', errors='replace') or '-'}"
+        for method, tail in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("GET", "/drift")):
+            body = {"dry_run": True} if method == "PUT" else None
+            assert on_lambda(method, path + tail, body).status < 500
+            assert on_lambda(method, f"{path}{tail}?{asked}", body).status < 500
+        assert on_lambda("GET", f"/environments?{asked}").status in (200, 422)
+        check_calls(calls)
+        check_log(log)
+
     with api.wire.recording() as calls:
-        _check_paths(log, calls)
+        check()
         assert calls.writes == []
 
 
-@bounded(60)
-@given(
-    raw=st.binary(max_size=60)
-    | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace"))
+any_bytes = st.binary(max_size=60) | st.text(max_size=60).map(
+    lambda text: text.encode("utf-8", "replace")
 )
-def _check_raw(api: Api, raw: bytes) -> None:
-    assert api.request("PUT", "/environments/no-such", raw).status in (200, 201, 400, 422)
 
 
-def test_bodies_of_any_bytes(api: Api) -> None:
+@few_and_many
+def test_bodies_of_any_bytes(api: Api, examples: int) -> None:
+    @bounded(examples)
+    @given(raw=any_bytes)
+    def check(raw: bytes) -> None:
+        assert api.request("PUT", "/environments/no-such", raw).status in (200, 201, 400, 422)
+
     with api.wire.through(executions_end_at_once):
-        _check_raw(api)
+        check()
 
 
 @pytest.mark.parametrize(("size", "status"), [(60_000, 422), (10_000_000, 400)])

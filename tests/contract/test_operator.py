@@ -79,6 +79,20 @@ def test_a_pause_keeps_drift_until_it_is_ended(world: World, iam: Any) -> None:
     assert not is_attached()
 
 
+def test_history_says_who_paused_until_when_and_why(world: World) -> None:
+    world.provision(wait=0)
+    until = later(world, 3_600)
+    body = {"until": until, "reason": "an incident"}
+    on_lambda("POST", f"{ENVIRONMENT}/pause", body, caller=ALICE)
+    world.delete(f"{ENVIRONMENT}/pause")
+
+    resumed, paused, created = entries(world)
+    assert (paused["operation"], paused["by"]) == ("pause", ALICE)
+    assert paused["pause"] == {"until": until, "reason": "an incident"}
+    assert "pause" not in resumed
+    assert "pause" not in created
+
+
 def test_a_callers_own_reapply_works_in_a_pause(world: World, iam: Any) -> None:
     world.provision()
     pause(world)

@@ -366,7 +366,7 @@ PYTHON = re.compile(r"\b(str|int|bool|float|dict|None|Literal|Struct|regex|objec
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"name": "a" * 34}, "3 to 33 lower-case letters, digits and hyphens"),
+        ({"name": "a" * 34}, "a letter first, no hyphen last, 3 to 33 characters"),
         ({"on_extras": "keep"}, "must be one of: remove, report"),
         ({"wait": 26}, "must be a number from 0 to 25"),
         ({"wait": "20"}, "must be a number from 0 to 25"),
@@ -385,6 +385,32 @@ def test_messages_say_what_is_allowed_in_words(api: Api, body: dict[str, Any], s
     assert field in body
     assert said in message
     assert not PYTHON.search(message)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("status=x", "must be one of: ready, incomplete, drifted"),
+        ("in_sync=1", "must be one of: true, false"),
+        ("limit=0", "must be a whole number from 1 to 100"),
+        ("tag=a", "must be key:value, 2 to 400 characters"),
+        (f"cursor={'x' * 501}", "must be the next_cursor of the page before, 1 to 500 characters"),
+    ],
+)
+def test_messages_say_what_a_query_parameter_may_be(api: Api, query: str, said: str) -> None:
+    answer = api.get(f"/environments?{query}")
+
+    assert fields_in_error(answer) == [query.partition("=")[0]]
+    assert answer.body["errors"][0]["message"] == said
+
+
+def test_messages_say_which_element_of_a_list_is_wrong(api: Api) -> None:
+    answer = api.post("/drift-runs", {"environments": ["abc", "No"], "accounts": ["1"]})
+
+    assert {each["field"]: each["message"] for each in answer.body["errors"]} == {
+        "environments": "[1]: must be an environment's name",
+        "accounts": "[0]: must be an AWS account id: 12 digits",
+    }
 
 
 def test_other_methods_are_refused_as_a_problem(api: Api) -> None:

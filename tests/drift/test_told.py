@@ -39,7 +39,7 @@ def metrics(output: str) -> Counter[str]:
 
 def test_each_environment_not_in_sync_is_told_without_documents(world: World) -> None:
     for letter in "abc":
-        provision(world, f"{NAME}-{letter}")
+        world.provision(f"{NAME}-{letter}", wait=0)
     named("inline_policy_added").on(f"{NAME}-a", "notebook")
     named("trust_opened").on(f"{NAME}-b", "lambda_trigger")
 
@@ -88,7 +88,7 @@ def test_a_failed_repair_is_told_with_its_reason(world: World) -> None:
 def test_events_go_ten_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIVET_MAX_DRIFT", "1")
     for number in range(11):
-        provision(world, f"{NAME}-{number}")
+        world.provision(f"{NAME}-{number}", wait=0)
         named("tag_added").on(f"{NAME}-{number}", "notebook")
 
     with world.wire.recording() as made:
@@ -124,7 +124,7 @@ def test_metrics_say_how_many_drifted_and_failed(
     world: World, capsys: pytest.CaptureFixture[str], start: Any
 ) -> None:
     for letter in "abc":
-        provision(world, f"{NAME}-{letter}")
+        world.provision(f"{NAME}-{letter}", wait=0)
     named("tag_added").on(f"{NAME}-a", "notebook")
     named("trust_opened").on(f"{NAME}-b", "notebook")
     capsys.readouterr()

@@ -53,8 +53,10 @@ class Caller:
 
 
 @pytest.fixture
-def caller(world: World) -> Caller:
-    return Caller()
+def caller(world: World) -> Iterator[Caller]:
+    yield Caller()
+    # Some of them are meant to be refused.
+    world.wire.calls.clear()
 
 
 @pytest.fixture

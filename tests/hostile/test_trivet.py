@@ -3,12 +3,9 @@
 import pytest
 
 from tests.kit import inventory
-from tests.kit.hostile import hostile
+from tests.kit.hostile import AT_REST, hostile
 from tests.kit.situations import DELETE, DRIFT_RUN, POST, PUT, REAPPLY, Situation
 from tests.kit.world import fresh
-
-LONG_SINCE = 300
-"""Seconds after which AWS has come to rest."""
 
 
 @pytest.mark.parametrize(
@@ -26,8 +23,8 @@ def test_it_ends_as_on_a_kind_aws(situation: Situation) -> None:
     undisturbed = situation.undisturbed()
     with fresh() as world, world.wire.through(*hostile(world.clock)):
         situation.prepare(world)
-        world.clock.sleep(LONG_SINCE)
+        world.clock.sleep(AT_REST)
         situation.settle(world)
-        world.clock.sleep(LONG_SINCE)
+        world.clock.sleep(AT_REST)
         world.finish()
         assert inventory.everything() == undisturbed.state

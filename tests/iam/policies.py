@@ -74,13 +74,15 @@ def rendered(profile: str, place: Place = US, environment: str = "lake") -> Desi
 
 
 @cache
-def provisioned(role: str, profile: str = "standard", partition: str = "aws") -> Policy:
+def provisioned(
+    role: str, profile: str = "standard", partition: str = "aws", environment: str = "lake"
+) -> Policy:
     """All that is attached to a role of an environment, AWS's managed policies included.
 
     Left out is what they say under conditions that the requests of the tests do not carry.
     """
     [place] = [each for each in PLACES if each.partition == partition]
-    desired = rendered(profile, place)
+    desired = rendered(profile, place, environment)
     wanted = desired.role(role)
     own = list(wanted.inline_policies.values())
     own += [each.document for each in desired.policies if each.role == role]

@@ -87,14 +87,6 @@ def _roles() -> Iterator[Refused]:
                 *("iam", operation, _role(name)),
                 **{"RoleName": name, **parameters},
             )
-    for boundary in (None, _THEIRS, _ADMINISTRATOR):
-        for operation, parameters in _CHANGES_TO_BOUND_ROLES.items():
-            yield _refused(
-                f"{operation} on a role of ours whose boundary is {boundary}",
-                *("iam", operation, _role(_OURS, boundary=boundary)),
-                **{"RoleName": _OURS, **parameters},
-            )
-    yield from _boundaries()
     yield _refused("tags a role of another name", "iam", "TagRole", RoleName="admin", Tags=TAGS)
     for what, name, tags in (
         ("without tags", _OURS, []),
@@ -129,7 +121,14 @@ def _roles() -> Iterator[Refused]:
     )
 
 
-def _boundaries() -> Iterator[Refused]:
+def _unbounded() -> Iterator[Refused]:
+    for boundary in (None, _THEIRS, _ADMINISTRATOR):
+        for operation, parameters in _CHANGES_TO_BOUND_ROLES.items():
+            yield _refused(
+                f"{operation} on a role of ours whose boundary is {boundary}",
+                *("iam", operation, _role(_OURS, boundary=boundary)),
+                **{"RoleName": _OURS, **parameters},
+            )
     for what, boundary in (("an unbounded role", None), ("a role with another boundary", _THEIRS)):
         yield _refused(
             f"creates {what}",
@@ -149,6 +148,9 @@ def _boundaries() -> Iterator[Refused]:
         *("iam", "DeleteRolePermissionsBoundary", _role(_OURS)),
         RoleName=_OURS,
     )
+
+
+def _the_boundary() -> Iterator[Refused]:
     for tagged in (True, False):
         for operation in (*_CHANGES_TO_POLICIES, "SetDefaultPolicyVersion"):
             yield Refused(
@@ -302,13 +304,17 @@ def _other_services() -> Iterator[Refused]:
 
 REFUSED = [
     *_roles(),
+    *_the_boundary(),
     *_policies(),
     *_other_principals(),
     *_passed_roles(),
     *_state_machines(),
     *_other_services(),
 ]
-"""What no function may do, nor the API."""
+"""What no function may do, whether a boundary is demanded or not."""
+
+REFUSED_UNLESS_LIFTED = [*_unbounded()]
+"""What no function may do where a boundary is demanded."""
 
 ONLY_THE_API_MAY = [
     _refused("deletes a role", "iam", "DeleteRole", _role(_OURS), RoleName=_OURS),

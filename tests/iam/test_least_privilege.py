@@ -16,10 +16,10 @@ from tools.permissions.functions import FUNCTIONS
 from .authorization import AuthorizationRequest, ContextValue
 from .cases import ACCOUNT, request
 from .conftest import Recorded
-from .policies import checked_in, of_functions
+from .policies import checked_in
 from .refused import REFUSED
 from .simulator import Decision, Policy, actions_of, simulate
-from .test_functions import let_through
+from .test_functions import UNBOUNDED, let_through
 
 US, CHINA = "us-east-1", "cn-north-1"
 
@@ -36,8 +36,6 @@ WITHOUT_RESOURCE = {"ListRolesAndPolicies", "TraceWithXRay"}
 """The statements whose actions IAM allows on everything only."""
 
 POLICIES: Mapping[str, Policy] = {function: checked_in(function) for function in FUNCTIONS}
-UNBOUNDED: Mapping[str, Policy] = of_functions(boundary=None)
-"""Where the deployment lifts the boundary."""
 
 Asked = list[tuple[str, AuthorizationRequest]]
 

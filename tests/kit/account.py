@@ -4,30 +4,21 @@ One account is there from the start. Another one comes to be when somebody assum
 and has a memory of its own: home too, where environments are made in a member.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Semaphore
 from typing import Any
 from unittest.mock import patch
 
 import botocore.session
-from botocore.loaders import create_loader
 from moto import mock_aws
+from moto.core.base_backend import AccountSpecificBackend
 from moto.core.models import botocore_stubber
-from moto.iam import models
 
-from . import product, wire
+from . import models, product, quick_moto, wire
 from .names import ACCOUNT, HOME, IN_MEMBER
-
-_USED_BY_TESTS = {
-    "AdministratorAccess",
-    "AWSGlueConsoleFullAccess",
-    "IAMFullAccess",
-    "PowerUserAccess",
-    "ReadOnlyAccess",
-}
 
 
 @contextmanager
@@ -37,6 +28,9 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
     Args:
         region: Trivet's; its partition is the account's.
         executions: whether Step Functions executions really run.
+
+    Raises:
+        AssertionError: in the end, if the wire saw a call that the real AWS would not accept.
     """
     assert not botocore_stubber.enabled, "one AWS at a time: moto has but one memory"
     settings: Any = {
@@ -44,19 +38,32 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
         "iam": {"load_aws_managed_policies": True},
     }
     product.forget_account()
+    AccountSpecificBackend.get_session()  # moto's own, made before Trivet's takes its place
     _clients.clear()
     with (
         patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}),
-        patch.object(models, "aws_managed_policies_data", _few_managed_policies()),
-        patch.object(botocore.session, "get_session", _session),
+        quick_moto.installed(),
+        patch.object(botocore.session, "get_session", _trivets_session),
         mock_aws(config=settings),
         wire.installed() as installed,
         patch.dict(os.environ, _home_credentials(region)),
     ):
+        product.lock_by(Semaphore)
         yield installed
         if IN_MEMBER:
             assert _made_in(HOME) == [], "what is made is in the account of the environments alone"
     product.forget_account()
+    assert list(unsendable(installed.calls)) == []
+
+
+def unsendable(calls: wire.Calls) -> Iterator[str]:
+    """Return what the real AWS, or the oldest SDK that Lambda may have, would not accept of calls.
+
+    moto accepts it, and so does botocore. A test that means to send such calls forgets them.
+    """
+    for call in calls:
+        yield from models.broken(call)
+        yield from models.unknown_to_the_oldest(call)
 
 
 def client(service: str, account: str | None = None, region: str | None = None) -> Any:
@@ -128,22 +135,37 @@ def _client(service: str, region: str) -> Any:
     )
 
 
-_LOADER = create_loader()
+class _Session(botocore.session.Session):
+    """A session that makes no client twice.
 
+    Making one takes longer than what it is for.
+    """
 
-def _session() -> botocore.session.Session:
-    """Return a session of its own, whose description of AWS's services was read once."""
-    session = botocore.session.Session()
-    session.register_component("data_loader", _LOADER)
-    return session
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[tuple[str, str, Any], Any] = {}
+
+    def create_client(
+        self, service_name: str, region_name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        if args or kwargs.keys() - {"config"}:
+            return super().create_client(service_name, region_name, *args, **kwargs)
+        region = region_name or os.environ["AWS_DEFAULT_REGION"]
+        key = (service_name, region, kwargs.get("config"))
+        if key not in self._made:
+            self._made[key] = super().create_client(service_name, region, **kwargs)
+        return self._made[key]
 
 
 @cache
-def _few_managed_policies() -> str:
-    """Return those of AWS's managed policies that the templates and tests name.
+def _session() -> botocore.session.Session:
+    return botocore.session.Session()
 
-    moto builds all 1,582 anew for each account, which takes longer than most tests.
-    """
-    known = json.loads(vars(models)["aws_managed_policies_data"])
-    used = _USED_BY_TESTS | product.managed_policies()
-    return json.dumps({name: known[name] for name in used if name in known})
+
+def _trivets_session() -> botocore.session.Session:
+    return _session_of(os.environ["AWS_ACCESS_KEY_ID"])
+
+
+@cache
+def _session_of(_access_key: str) -> botocore.session.Session:
+    return _Session()

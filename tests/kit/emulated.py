@@ -17,23 +17,24 @@ class Executions:
     def __init__(self, clock: Clock, seconds: float = 0.3) -> None:
         self._clock = clock
         self._seconds = seconds
-        self._ends: dict[str, float] = {}
+        self.ends: dict[str, float] = {}
+        """When each ends, by its ARN: seconds since the epoch, on the test's clock."""
 
     def __call__(self, call: Call, deliver: Deliver) -> AWSResponse:
         now = self._clock.now()
         if call.action == "StartExecution":
             machine = call.parameters["stateMachineArn"].replace("stateMachine", "execution", 1)
             arn = f"{machine}:{call.parameters['name']}"
-            if now >= self._ends.get(arn, now + 1):
+            if now >= self.ends.get(arn, now + 1):
                 message = f"Execution Already Exists: '{arn}'"
                 return call.refused("ExecutionAlreadyExists", message)
             answer = deliver()
             if answer.status_code == 200:
-                self._ends.setdefault(arn, now + self._seconds)
+                self.ends.setdefault(arn, now + self._seconds)
             return answer
         answer = deliver()
-        ended = call.parameters.get("executionArn") in self._ends and (
-            now >= self._ends[call.parameters["executionArn"]]
+        ended = call.parameters.get("executionArn") in self.ends and (
+            now >= self.ends[call.parameters["executionArn"]]
         )
         if call.action != "DescribeExecution" or answer.status_code != 200 or not ended:
             return answer

@@ -44,19 +44,22 @@ class KillAt:
 
 
 class Weather:
-    """Random faults, the same for the same seed as far as threads allow."""
+    """Random faults, the same for the same seed: each call has its own, whoever else calls when."""
 
     def __init__(self, seed: int, shares: Mapping[str, float]) -> None:
         """Set how much of each kind there is, as shares of all calls: see `_WEATHER`."""
-        self._random = random.Random(seed)
+        self._seed = seed
         self._shares = shares
         self._lock = Lock()
+        self._seen: Counter[str] = Counter()
         self.done: Counter[str] = Counter()
         """How often it did what."""
 
     def __call__(self, call: Call, deliver: Deliver) -> AWSResponse:
         with self._lock:
-            drawn, choice = self._random.random(), self._random.random()
+            self._seen[call.name] += 1
+            drawing = random.Random(f"{self._seed} {call.name} {self._seen[call.name]}")
+        drawn, choice = drawing.random(), drawing.random()
         for kind, share in self._shares.items():
             if drawn < share:
                 with self._lock:

@@ -31,6 +31,9 @@ Step Functions': https://docs.aws.amazon.com/step-functions/latest/dg/service-qu
 publishes none; these are an assumption.
 """
 
+AT_REST = 300
+"""Seconds after which such an AWS shows all that was done, as `hostile` has it by default."""
+
 
 def hostile(
     clock: Clock,

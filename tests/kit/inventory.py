@@ -16,13 +16,18 @@ _KINDS = ("roles", "policies", "state machines")
 
 
 def held() -> dict[str, Any]:
-    """Return all roles, own managed policies, state machines and table items there are.
-
-    Read in bulk, which takes a tenth of the time that it takes role by role.
-    """
-    states, dynamodb = client("stepfunctions"), client("dynamodb")
-    machines = [each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]]
+    """Return all roles, own managed policies, state machines and table items there are."""
+    dynamodb = client("dynamodb")
     tables = dynamodb.list_tables()["TableNames"]
+    return _in_bulk() | {
+        "items": {table: dynamodb.scan(TableName=table)["Items"] for table in tables}
+    }
+
+
+def _in_bulk() -> dict[str, Any]:
+    """Return what `held` has but for the items; role by role it would take ten times as long."""
+    states = client("stepfunctions")
+    machines = [each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]]
     settings, heads = _settings(), _heads()
     return {
         "roles": {
@@ -34,7 +39,6 @@ def held() -> dict[str, Any]:
             for each in _details("LocalManagedPolicy")["Policies"]
         },
         "state machines": {arn: _state_machine(arn) for arn in machines},
-        "items": {table: dynamodb.scan(TableName=table)["Items"] for table in tables},
     }
 
 
@@ -52,7 +56,7 @@ def policy(arn: str) -> dict[str, Any]:
 
 def resources() -> dict[str, Any]:
     """Return all roles, policies and state machines, ids and how many versions there are apart."""
-    found = held()
+    found = _in_bulk()
     return {
         kind: {
             name: {key: each[key] for key in each if key not in ("id", "versions")}

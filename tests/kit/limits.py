@@ -1,30 +1,21 @@
 """What AWS refuses and moto accepts: texts that break a pattern, and more than a quota allows.
 
-Patterns and lengths are those of botocore's own description of the services, which it does not
-hold its callers to. Quotas: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+Patterns and lengths: `models.py`. Quotas:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from functools import cache
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
-from botocore.loaders import create_loader
-from botocore.model import ServiceModel, Shape
+from moto.iam.models import iam_backends
 
-from .account import client
+from . import models
 from .wire import Call, Deliver
 
-_MODELS = {
-    "DynamoDB": "dynamodb",
-    "EventBridge": "events",
-    "IAM": "iam",
-    "SFN": "stepfunctions",
-    "STS": "sts",
-}
 _MANAGED_RULES = {
     "sagemaker:createProcessingJob.sync": "StepFunctionsGetEventsForSageMakerProcessingJobsRule",
     "sagemaker:createTrainingJob.sync": "StepFunctionsGetEventsForSageMakerTrainingJobsRule",
@@ -35,7 +26,7 @@ _MANAGED_RULES = {
 
 def limits(call: Call, deliver: Deliver) -> AWSResponse:
     """Refuse what AWS would refuse; a layer of the wire."""
-    for broken in _broken(_model(call.service).operation_model(call.action).input_shape, call):
+    for broken in models.broken(call):
         code = "ValidationError" if call.service in ("IAM", "STS") else "ValidationException"
         return call.refused(code, f"1 validation error detected: {broken}")
     for rule in _RULES.get(call.action, ()):
@@ -45,88 +36,47 @@ def limits(call: Call, deliver: Deliver) -> AWSResponse:
     return deliver()
 
 
-def _broken(shape: Shape | None, call: Call) -> Iterator[str]:
-    for path, value, part in _texts(shape, call.parameters, ""):
-        failed = f"Value '{value}' at '{path}' failed to satisfy constraint: Member must"
-        longest, pattern = part.metadata.get("max"), part.metadata.get("pattern")
-        if longest is not None and len(value) > longest:
-            yield f"{failed} have length less than or equal to {longest}"
-        elif pattern and isinstance(value, str) and not _pattern(pattern).fullmatch(value):
-            yield f"{failed} satisfy regular expression pattern: {pattern}"
-
-
-def _texts(shape: Any, value: Any, path: str) -> Iterator[tuple[str, Any, Shape]]:
-    """Return each text and list of a call's parameters, with where it is and its description."""
-    if isinstance(value, str) and shape.type_name == "string":
-        yield path, value, shape
-    elif isinstance(value, list) and shape.type_name == "list":
-        yield path, value, shape
-        for number, each in enumerate(value, 1):
-            yield from _texts(shape.member, each, f"{path}.{number}.member")
-    elif isinstance(value, Mapping) and shape.type_name == "map":
-        for each in value.values():
-            yield from _texts(shape.value, each, path)
-    elif isinstance(value, Mapping) and shape.type_name == "structure":
-        for name in value.keys() & shape.members.keys():
-            at = name[0].lower() + name[1:]
-            yield from _texts(shape.members[name], value[name], f"{path}.{at}" if path else at)
-
-
-@cache
-def _model(service: str) -> ServiceModel:
-    name = _MODELS[service]
-    return ServiceModel(create_loader().load_service_model(name, "service-2"), name)
-
-
-@cache
-def _pattern(text: str) -> re.Pattern[str]:
-    """Return a pattern of Java's in Python's words."""
-    letters, spaces = re.compile(r"\\p\{[LN]\}"), re.compile(r"\\p\{Z\}")
-    if letters.search(text) or spaces.search(text):
-        return re.compile(spaces.sub(r"\\s", letters.sub(r"\\w", text)))
-    return re.compile(text, re.ASCII)
-
-
 Refusal = tuple[str, str]
 """Code and message."""
+
+
+def _iam(call: Call) -> Any:
+    """Return moto's memory of a call's account: asking its API takes longer than the call."""
+    return iam_backends[call.account][_partition(call)]
+
+
+def _partition(call: Call) -> str:
+    return "aws-cn" if call.region.startswith("cn-") else "aws"
+
+
+def _role(call: Call) -> Any:
+    """Return the role that a call is about, if there is one."""
+    name = call.parameters["RoleName"]
+    return next((each for each in _iam(call).roles.values() if each.name == name), None)
 
 
 def _name_taken(call: Call) -> Refusal | None:
     """IAM's names are unique without regard to case."""
     kind = "Role" if call.action == "CreateRole" else "Policy"
-    name = call.parameters[f"{kind}Name"]
-    listed = (
-        client("iam", call.account).list_roles(MaxItems=1000)["Roles"]
-        if kind == "Role"
-        else client("iam", call.account).list_policies(Scope="Local", MaxItems=1000)["Policies"]
-    )
-    if any(each[f"{kind}Name"].lower() == name.lower() for each in listed):
+    name, iam = call.parameters[f"{kind}Name"], _iam(call)
+    there = iam.roles if kind == "Role" else iam.managed_policies
+    own = (each for each in there.values() if ":aws:policy/" not in each.arn)
+    if any(each.name.lower() == name.lower() for each in own):
         return "EntityAlreadyExists", f"{kind} with name {name} already exists."
     return None
 
 
 def _too_many_attached(call: Call) -> Refusal | None:
-    role, arn = call.parameters["RoleName"], call.parameters["PolicyArn"]
-    found = client("iam", call.account).get_account_authorization_details(Filter=["Role"])
-    [attached] = [
-        [each["PolicyArn"] for each in one["AttachedManagedPolicies"]]
-        for one in found["RoleDetailList"]
-        if one["RoleName"] == role
-    ] or [[]]
-    if len(attached) >= 10 and arn not in attached:
+    role = _role(call)
+    attached = role.managed_policies if role else ()
+    if len(attached) >= 10 and call.parameters["PolicyArn"] not in attached:
         return "LimitExceeded", "Cannot exceed quota for PoliciesPerRole: 10"
     return None
 
 
 def _too_many_tags(call: Call) -> Refusal | None:
-    iam = client("iam", call.account)
-    roles = iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
-    tags = {
-        tag["Key"]
-        for role in roles
-        if role["RoleName"] == call.parameters["RoleName"]
-        for tag in role.get("Tags", [])
-    }
+    role = _role(call)
+    tags = {tag["Key"] for tag in role.tags} if role else set()
     if len(tags | {tag["Key"] for tag in call.parameters["Tags"]}) > 50:
         return "LimitExceeded", "Cannot exceed quota for TagsPerRole: 50"
     return None
@@ -146,17 +96,12 @@ def _too_large(call: Call) -> Refusal | None:
 
 
 def _inline_too_large(call: Call) -> Refusal | None:
-    iam, role = client("iam", call.account), call.parameters["RoleName"]
-    roles = iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
-    others = [
-        _size(json.dumps(each["PolicyDocument"]))
-        for found in roles
-        if found["RoleName"] == role
-        for each in found["RolePolicyList"]
-        if each["PolicyName"] != call.parameters["PolicyName"]
-    ]
-    if sum(others) + _size(call.parameters["PolicyDocument"]) > 10_240:
-        return "LimitExceeded", f"Maximum policy size of 10240 bytes exceeded for role {role}"
+    role, changed = _role(call), call.parameters["PolicyName"]
+    there = role.policies.items() if role else ()
+    others = sum(_size(document) for name, document in there if name != changed)
+    if others + _size(call.parameters["PolicyDocument"]) > 10_240:
+        message = f"Maximum policy size of 10240 bytes exceeded for role {role.name}"
+        return "LimitExceeded", message
     return None
 
 
@@ -175,7 +120,7 @@ def _malformed(call: Call) -> Refusal | None:
     if len(set(sids)) < len(sids):
         return "MalformedPolicyDocument", "Statement IDs (SID) in a single policy must be unique."
     for arn in (arn for each in statements for arn in _strings(each.get("Resource", []))):
-        own = "aws-cn" if call.region.startswith("cn-") else "aws"
+        own = _partition(call)
         partition = arn.split(":")[1] if arn.startswith("arn:") else own
         if partition not in (own, "*"):
             message = f'Partition "{partition}" is not valid for resource "{arn}".'
@@ -184,14 +129,13 @@ def _malformed(call: Call) -> Refusal | None:
 
 
 def _still_in_use(call: Call) -> Refusal | None:
-    iam, arn = client("iam", call.account), call.parameters["PolicyArn"]
-    found = iam.get_account_authorization_details(Filter=["LocalManagedPolicy"])["Policies"]
-    [versions] = [each["PolicyVersionList"] for each in found if each["Arn"] == arn] or [[]]
-    if len(versions) > 1:
+    policy = _iam(call).managed_policies.get(call.parameters["PolicyArn"])
+    if policy is None:
+        return None
+    if len(policy.versions) > 1:
         message = "This policy has more than one version. Before you delete a policy, you must "
         return "DeleteConflict", f"{message}delete the policy's versions."
-    entities = iam.list_entities_for_policy(PolicyArn=arn) if versions else {}
-    if any(entities.get(kind) for kind in ("PolicyRoles", "PolicyUsers", "PolicyGroups")):
+    if policy.attachment_count:
         return "DeleteConflict", "Cannot delete a policy attached to entities."
     return None
 
@@ -215,40 +159,45 @@ def _no_managed_rule(call: Call) -> Refusal | None:
     arn, definition = call.parameters.get("roleArn"), call.parameters.get("definition", "")
     if arn is None:
         return None
-    partition = arn.split(":")[1]
+    statements = None
     for step, rule in _MANAGED_RULES.items():
-        resource = f"arn:{partition}:events:{call.region}:{call.account}:rule/{rule}"
+        if step not in definition:
+            continue
+        statements = _statements(call, arn) if statements is None else statements
+        resource = f"arn:{_partition(call)}:events:{call.region}:{call.account}:rule/{rule}"
         asked = [f"events:{each}" for each in ("PutTargets", "PutRule", "DescribeRule")]
-        if step in definition and not all(_allowed(call, arn, each, resource) for each in asked):
+        if not all(_allowed(statements, each, resource) for each in asked):
             return "AccessDeniedException", f"'{arn}' is not authorized to create managed-rule."
     return None
 
 
-def _allowed(call: Call, arn: str, action: str, resource: str) -> bool:
-    """Tell whether a policy of a role allows an action on a resource, conditions aside."""
-    iam = client("iam", call.account)
-    found = iam.get_account_authorization_details(Filter=["Role", "LocalManagedPolicy"])
-    own = {
-        each["Arn"]: version["Document"]
-        for each in found["Policies"]
-        for version in each["PolicyVersionList"]
-        if version["IsDefaultVersion"]
-    }
+def _statements(call: Call, arn: str) -> list[Any]:
+    """Return the statements of all policies of a role."""
+    roles = [each for each in _iam(call).roles.values() if each.arn == arn]
     documents = [
         document
-        for role in found["RoleDetailList"]
-        if role["Arn"] == arn
+        for role in roles
         for document in (
-            *(each["PolicyDocument"] for each in role["RolePolicyList"]),
-            *(own.get(each["PolicyArn"], {}) for each in role["AttachedManagedPolicies"]),
+            *role.policies.values(),
+            *(
+                each.document
+                for policy in role.managed_policies.values()
+                for each in policy.versions
+                if each.is_default
+            ),
         )
     ]
+    found = [json.loads(document).get("Statement", []) for document in documents]
+    return [each for one in found for each in ([one] if isinstance(one, dict) else one)]
+
+
+def _allowed(statements: list[Any], action: str, resource: str) -> bool:
+    """Tell whether statements allow an action on a resource, conditions aside."""
     return any(
         statement["Effect"] == "Allow"
         and any(fnmatchcase(action, each) for each in _strings(statement.get("Action", [])))
         and any(fnmatchcase(resource, each) for each in _strings(statement.get("Resource", [])))
-        for document in documents
-        for statement in document.get("Statement", [])
+        for statement in statements
     )
 
 

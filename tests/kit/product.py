@@ -5,10 +5,12 @@ templates, comparing) import what they test themselves.
 """
 
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import os
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from app import app
 from chalicelib import catalogue, errors
@@ -21,7 +23,7 @@ from chalicelib.flow.smoke_test import GIVE_UP_AFTER
 from chalicelib.model.desired import Place
 from chalicelib.resources import policy, role, state_machine
 from chalicelib.settings import DEFAULT_BOUNDARY as BOUNDARY_NAME
-from chalicelib.table import environments, report_rows
+from chalicelib.table import environments, making, report_rows
 from chalicelib.triggers import iam_change
 from chalicelib.work import operation, telemetry
 
@@ -61,9 +63,26 @@ def forget_account() -> None:
     aws_accounts.home.cache_clear()
 
 
+def configuration() -> Hashable:
+    """Return what Trivet is set to do: its variables, and which templates it uses."""
+    variables = {
+        name: os.environ[name] for name in os.environ if name.startswith(("AWS_", "TRIVET_"))
+    }
+    return catalogue.load, tuple(sorted(variables.items()))
+
+
 def home() -> aws_accounts.Home:
     """Return the account as Trivet's own clients reach it."""
     return aws_accounts.home()
+
+
+def lock_by(lock: Callable[[], Any]) -> None:
+    """Have other locks in the place of those that Trivet holds while it calls AWS.
+
+    Who waits for one of Python's own is not seen to wait by the kit's clock.
+    """
+    here = home()
+    here._asking, here._opening, making._MAKING = lock(), lock(), lock()
 
 
 def current_operation() -> str:
@@ -123,7 +142,7 @@ _RENDERED: dict[Any, tuple[Any, list[Any]]] = {}
 
 
 def _expectations(profile: Any, name: str, place: Place) -> list[Any]:
-    """Return a profile's expectations of an environment, each with its role's ARN; rendered once."""
+    """Return a profile's expectations, each with its role's ARN; rendered once."""
     kept = _RENDERED.get((id(profile), name, place))
     if kept is None:
         desired = profile.render(name, place, tags={}, permissions_boundary=None, parameters={})

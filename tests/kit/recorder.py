@@ -6,13 +6,15 @@ which a policy's condition may speak of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any
 
 from botocore.awsrequest import AWSResponse
+from moto.iam.models import iam_backends
+from moto.stepfunctions.models import stepfunctions_backends
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from tests.iam.authorization import (
     AuthorizationRequest,
@@ -23,7 +25,6 @@ from tests.iam.authorization import (
 )
 
 from . import wire
-from .account import client
 from .inventory import tags_of
 
 _SDK_NAMES = {
@@ -116,49 +117,43 @@ def _partition(region: str) -> str:
 
 
 class _Holdings:
-    """What the account of a call holds now."""
+    """What the account of a call holds now, looked up in moto's memory without a call."""
 
     def __init__(self, call: Call) -> None:
-        self._iam = client("iam", call.account, call.region)
-        self._stepfunctions = client("stepfunctions", call.account, call.region)
+        self._iam = iam_backends[call.account][call.partition]
+        # moto has two memories for state machines: of those that really run, and of the others.
+        self._states = [
+            memory[call.account][call.region]
+            for memory in (stepfunctions_backends, stepfunctions_parser_backends)
+        ]
 
     def role(self, name: str) -> Entity | None:
-        with suppress(self._iam.exceptions.NoSuchEntityException):
-            role = self._iam.get_role(RoleName=name)["Role"]
-            return Entity(role["Arn"], tags_of(role.get("Tags", [])), _boundary(role))
+        for role in self._iam.roles.values():
+            if role.name == name:
+                return Entity(role.arn, tags_of(role.tags), role.permissions_boundary_arn or None)
         return None
 
     def user(self, name: str) -> Entity | None:
-        with suppress(self._iam.exceptions.NoSuchEntityException):
-            user = self._iam.get_user(UserName=name)["User"]
-            return Entity(user["Arn"], tags_of(user.get("Tags", [])), _boundary(user))
-        return None
+        user = self._iam.users.get(name)
+        return Entity(user.arn, tags_of(user.tags or [])) if user else None
 
     def group(self, name: str) -> Entity | None:
-        with suppress(self._iam.exceptions.NoSuchEntityException):
-            return Entity(self._iam.get_group(GroupName=name)["Group"]["Arn"])
-        return None
+        group = self._iam.groups.get(name)
+        return Entity(group.arn) if group else None
 
     def instance_profile(self, name: str) -> Entity | None:
-        with suppress(self._iam.exceptions.NoSuchEntityException):
-            profile = self._iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
-            return Entity(profile["Arn"], tags_of(profile.get("Tags", [])))
+        for profile in self._iam.instance_profiles.values():
+            if profile.name == name:
+                return Entity(profile.arn, tags_of(profile.tags))
         return None
 
     def policy(self, arn: str) -> Entity | None:
-        with suppress(self._iam.exceptions.NoSuchEntityException):
-            return Entity(
-                arn, tags_of(self._iam.get_policy(PolicyArn=arn)["Policy"].get("Tags", []))
-            )
-        return None
+        policy = self._iam.managed_policies.get(arn)
+        return Entity(arn, tags_of(policy.tags.values())) if policy else None
 
     def state_machine(self, arn: str) -> Entity | None:
-        with suppress(self._stepfunctions.exceptions.ResourceNotFound):
-            tags = self._stepfunctions.list_tags_for_resource(resourceArn=arn)["tags"]
-            return Entity(arn, {tag["key"]: tag["value"] for tag in tags})
+        for memory in self._states:
+            if any(machine.arn == arn for machine in memory.state_machines):
+                tags = memory.list_tags_for_resource(arn)["tags"]
+                return Entity(arn, {tag["key"]: tag["value"] for tag in tags})
         return None
-
-
-def _boundary(entity: Mapping[str, Any]) -> str | None:
-    boundary: Mapping[str, str] = entity.get("PermissionsBoundary", {})
-    return boundary.get("PermissionsBoundaryArn")

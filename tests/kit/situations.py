@@ -89,6 +89,11 @@ def _provisioned(world: World) -> None:
     world.finish()
 
 
+def _protected(world: World) -> None:
+    assert world.ask_for(deletion_protection=True).status == 201
+    world.finish()
+
+
 def _unfinished(world: World) -> None:
     assert world.ask_for().body["smoke_test"]["status"] == "running"
     world.clock.sleep(1)
@@ -139,14 +144,10 @@ def _conflict(answer: Answer) -> bool:
 
 POST = Situation("provision", _nothing, _post(), _is(200, 201))
 POST_AND_WAIT = Situation("provision and wait", _nothing, _post(wait=20), _is(200, 201))
-ADOPT = Situation("adopt", _made_by_hand, _post(adopt=True), _is(200, 201))
-CONFLICT = Situation("conflict", _made_by_hand, _post(), _conflict)
-INVALID = Situation(
-    "invalid",
-    _nothing,
-    _post(permissions_boundary=f"arn:aws:iam::{ACCOUNT}:policy/none"),
-    _is(422),
+ADOPT = Situation(
+    "adopt", _made_by_hand, ("POST", f"{ENVIRONMENT}/adopt", {"wait": 0}), _is(200, 201)
 )
+CONFLICT = Situation("conflict", _made_by_hand, _post(), _conflict)
 PUT = Situation(
     "declare anew",
     _provisioned,
@@ -160,16 +161,19 @@ SMOKE_TEST = Situation(
     "smoke test", _provisioned, ("POST", f"{ENVIRONMENT}/smoke-test", {"wait": 20}), _is(200)
 )
 CARRY_ON = Situation("carry on", _unfinished, ("GET", ENVIRONMENT, None), _is(200))
+UNPROTECT = Situation(
+    "unprotect", _protected, ("DELETE", f"{ENVIRONMENT}/deletion-protection", None), _is(200)
+)
 SITUATIONS = (
     POST,
     POST_AND_WAIT,
     ADOPT,
     CONFLICT,
-    INVALID,
     PUT,
     REAPPLY,
     DRIFT_RUN,
     DELETE,
     SMOKE_TEST,
     CARRY_ON,
+    UNPROTECT,
 )

@@ -24,6 +24,7 @@ from moto.core.models import botocore_stubber
 from moto.iam.models import get_account_id_from
 
 from . import answers, product
+from .clock import Clock
 
 Deliver = Callable[[], AWSResponse]
 
@@ -125,9 +126,16 @@ class Wire:
         self.layers: list[Layer] = []
         self.calls = Calls()
         """Every request sent, in order."""
+        self.answered = 0
+        """How many requests moto has answered, those behind Trivet's back included."""
         self._recordings: list[Calls] = []
         self._seen: Counter[tuple[str, str]] = Counter()
         self._noting = Lock()
+
+    @property
+    def is_recording(self) -> bool:
+        """Tell whether anybody wants to see the calls that are sent now."""
+        return bool(self._recordings)
 
     @contextmanager
     def through(self, *layers: Layer) -> Iterator[None]:
@@ -219,6 +227,16 @@ def answering(answer: Callable[[Call], Mapping[str, Any] | None]) -> Layer:
     return answered
 
 
+def in_turn(clock: Clock) -> Layer:
+    """Return a layer at which other threads have their turn, as while a call is under way."""
+
+    def others_first(call: Call, deliver: Deliver) -> AWSResponse:
+        clock.sleep(0)
+        return deliver()
+
+    return others_first
+
+
 @contextmanager
 def installed() -> Iterator[Wire]:
     """Have what Trivet sends go over a wire, and what others send go straight to moto.
@@ -234,6 +252,7 @@ def installed() -> Iterator[Wire]:
     def locked(stubber: BotocoreStubber, request: AWSPreparedRequest) -> Any:
         # moto's dictionaries are not made for threads.
         with one_call_at_a_time:
+            wire.answered += 1
             return process(stubber, request)
 
     with (

@@ -7,12 +7,13 @@ from threading import Barrier
 from typing import Any
 
 from . import account, checks
+from .beginning import Beginning
 from .checks import Answer
 from .clock import Clock, standing
 from .emulated import Executions, simulator
 from .http import Api
 from .names import NAME
-from .wire import Wire
+from .wire import Wire, in_turn
 
 MANY = 40
 """Calls after which a scenario counts as one that does not come to an end."""
@@ -22,8 +23,16 @@ class World(Api):
     """The API over an account in which nothing happens by itself; `fresh` makes one."""
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
+        executions = Executions(clock)
+        wire.layers = [in_turn(clock), executions, simulator]
         super().__init__(wire, checks.of_use)
         self.clock = clock
+        self._beginning = Beginning(wire, clock, executions)
+
+    def provision(self, name: str = NAME, **fields: Any) -> Any:
+        """Provision an environment that must come out well, and return its document."""
+        request = {"name": name, **fields}
+        return self._beginning.provision(request, lambda: super(World, self).provision(**request))
 
     def ask_for(self, name: str = NAME, **fields: Any) -> Answer:
         """POST an environment, without waiting for its smoke test unless told to."""
@@ -74,8 +83,7 @@ class World(Api):
 
 
 @contextmanager
-def fresh() -> Iterator[World]:
+def fresh(region: str = "us-east-1") -> Iterator[World]:
     """Have an empty account, with AWS's managed policies, behind a wire without faults."""
-    with standing() as clock, account.in_memory(executions=False) as wire:
-        wire.layers = [Executions(clock), simulator]
+    with standing() as clock, account.in_memory(region, executions=False) as wire:
         yield World(wire, clock)

@@ -59,7 +59,7 @@ policies = st.fixed_dictionaries(
     }
 )
 
-bounded = settings(max_examples=120, derandomize=True, database=None, deadline=None)
+bounded = settings(max_examples=40, derandomize=True, database=None, deadline=None)
 
 
 def rewritten(value: Any, draw: Any, key: str = "") -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.model import explain
@@ -36,9 +36,9 @@ def template(path: str) -> Any:
     return json.loads(text)
 
 
-WORKFLOW = template("workflow_execution/StepFunctionsWorkflowExecutionPolicy.json")
-PASS_ROLE = template("notebook/PassWorkflowExecutionRole.json")
-TRUST = template("notebook/trust.json")
+WORKFLOW = template("standard/workflow_execution/StepFunctionsWorkflowExecutionPolicy.json")
+PASS_ROLE = template("standard/notebook/PassWorkflowExecutionRole.json")
+TRUST = template("standard/notebook/trust.json")
 MACHINE = {"definition": template("smoke-test/definition.asl.json"), "role_arn": NOTEBOOK}
 
 
@@ -246,16 +246,18 @@ def rename(s: list[Any]) -> None:
             rename,
             (
                 "says the same, but names its statements "
-                "Another, PassNotebookRoleToSageMaker, RunWorkflowSteps; declared: "
-                "ManageStepFunctionsEventRules, PassNotebookRoleToSageMaker, RunWorkflowSteps"
+                "Another, HandsOffTrivet, PassNotebookRoleToSageMaker, RunWorkflowSteps; declared: "
+                "HandsOffTrivet, ManageStepFunctionsEventRules, PassNotebookRoleToSageMaker, "
+                "RunWorkflowSteps"
             ),
         ),
         (
             split,
             (
-                "says the same, but names its statements ManageStepFunctionsEventRules, "
-                "PassNotebookRoleToSageMaker, Rest, RunWorkflowSteps; declared: "
-                "ManageStepFunctionsEventRules, PassNotebookRoleToSageMaker, RunWorkflowSteps"
+                "says the same, but names its statements HandsOffTrivet, "
+                "ManageStepFunctionsEventRules, PassNotebookRoleToSageMaker, Rest, "
+                "RunWorkflowSteps; declared: HandsOffTrivet, ManageStepFunctionsEventRules, "
+                "PassNotebookRoleToSageMaker, RunWorkflowSteps"
             ),
         ),
     ],
@@ -290,21 +292,24 @@ def test_missing_and_added_policies() -> None:
         "allows iam:PassRole on arn:aws:iam::123456789012:role/lake-Workflow on the condition "
         f"{PASSED} states.amazonaws.com (statement PassWorkflowExecutionRoleToStepFunctions)"
     )
+    allowing = edited(PASS_ROLE, lambda s: s.pop())
     denying = {
         "Version": "2012-10-17",
         "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"},
     }
 
-    assert explain.policy(PASS_ROLE, None) == Explanation(
+    assert explain.policy(allowing, None) == Explanation(
         f"does not exist; declared: {passing}", "narrowed"
     )
-    assert explain.policy(None, PASS_ROLE) == Explanation(f"exists besides: {passing}", "widened")
-    assert explain.inline("PassWorkflowExecutionRole", PASS_ROLE, None) == Explanation(
+    assert explain.policy(None, allowing) == Explanation(f"exists besides: {passing}", "widened")
+    assert explain.inline("PassWorkflowExecutionRole", allowing, None) == Explanation(
         f"lacks inline policy PassWorkflowExecutionRole: {passing}", "narrowed"
     )
-    assert explain.inline("Extra", None, PASS_ROLE) == Explanation(
+    assert explain.inline("Extra", None, allowing) == Explanation(
         f"inline policy Extra is there besides: {passing}", "widened"
     )
+    # With what it allows goes what it denies.
+    assert explain.policy(PASS_ROLE, None).effect == "altered"
     assert explain.inline("Extra", None, denying) == Explanation(
         "inline policy Extra is there besides: denies * on *", "narrowed"
     )
@@ -529,6 +534,7 @@ odd_documents = json_values | st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=40)
 @given(one=odd_documents, other=odd_documents | st.just(WORKFLOW))
 def test_no_document_is_too_odd_for_one_line(one: Any, other: Any) -> None:
     for explained in (explain.policy, explain.trust):

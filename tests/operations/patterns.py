@@ -1,50 +1,29 @@
-"""EventBridge's event patterns, as far as Trivet's rules use them.
+"""EventBridge's event patterns, as moto's EventBridge reads and matches them."""
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
-"""
-
-from fnmatch import fnmatchcase
+import json
 from typing import Any
 
-_MISSING: list[Any] = []
+from moto.events.models import EventPattern
 
 
-def matches(pattern: dict[str, Any], event: Any) -> bool:
-    """Return whether an event matches a pattern; in a list, one element that does suffices."""
-    if isinstance(event, list):
-        return any(matches(pattern, each) for each in event)
-    for key, wanted in pattern.items():
-        if key == "$or":
-            if not any(matches(each, event) for each in wanted):
-                return False
-        elif isinstance(wanted, dict):
-            if not matches(wanted, event.get(key, {}) if isinstance(event, dict) else {}):
-                return False
-        elif not _leaf(wanted, event.get(key, _MISSING) if isinstance(event, dict) else _MISSING):
-            return False
-    return True
+def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
+    """Return whether an event matches a pattern.
+
+    Raises:
+        InvalidEventPatternException: EventBridge would refuse the pattern.
+    """
+    return EventPattern.load(json.dumps(pattern)).matches_event(_without_lists(event))
 
 
-def _leaf(allowed: list[Any], value: Any) -> bool:
-    values = value if isinstance(value, list) else [value]
-    return any(_one(each, values) for each in allowed)
+def _without_lists(value: Any) -> Any:
+    """Return an event with its lists of objects as objects of lists.
 
-
-def _one(rule: Any, values: list[Any]) -> bool:
-    if not isinstance(rule, dict):
-        return rule in values
-    [(operator, operand)] = rule.items()
-    if operator == "exists":
-        return bool(values) is operand
-    return any(_holds(operator, operand, each) for each in values)
-
-
-def _holds(operator: str, operand: Any, value: str) -> bool:
-    if operator == "anything-but":
-        [(inner, operands)] = operand.items()
-        listed = operands if isinstance(operands, list) else [operands]
-        return not any(_holds(inner, each, value) for each in listed)
-    if operator == "suffix":
-        return value.endswith(operand)
-    assert operator == "wildcard", operator
-    return fnmatchcase(value, operand)
+    EventBridge goes into such lists, and one element that matches suffices; moto takes them as they
+    are. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns-arrays.html
+    """
+    if isinstance(value, dict):
+        return {key: _without_lists(each) for key, each in value.items()}
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        keys = sorted({key for each in value for key in each})
+        return {key: [each[key] for each in value if key in each] for key in keys}
+    return value

@@ -4,11 +4,9 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-import boto3
-
+from tests.operations.standing import session
 from tools.child import REPOSITORY
 from tools.operations.names import function_name, role_name, rule_name
 from trivet.doctor.deployment import Deployment, packaged
@@ -37,33 +35,27 @@ class Answers:
         return {"accounts": page, "next_cursor": "next" if first else None}
 
 
-@cache
-def _session() -> Any:
-    """One for all tests: a session reads the models of the services anew."""
-    return boto3.Session()
-
-
 def client(service: str) -> Any:
-    return _session().client(service)
+    return session().create_client(service)
 
 
-def deploy() -> Answers:
-    """Make everything, and return what the API answers."""
+def deploy() -> None:
+    """Make everything."""
     make_functions()
+    make_logs()
     make_rules()
     make_table()
     make_account()
     make_watching()
     make_api()
-    return Answers()
 
 
 def deployment(answers: Answers) -> Deployment:
-    return Deployment(STAGE, _session()._session, answers)
+    return Deployment(STAGE, session(), answers)
 
 
 def make_functions() -> None:
-    iam, functions, logs = client("iam"), client("lambda"), client("logs")
+    iam, functions = client("iam"), client("lambda")
     trust = {
         "Effect": "Allow",
         "Principal": {"Service": "lambda.amazonaws.com"},
@@ -78,8 +70,14 @@ def make_functions() -> None:
         policy = packaged()["stages"][STAGE]["policies"][key]
         iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=json.dumps(policy))
         create_function(functions, name, made["Role"]["Arn"])
-        logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
-        logs.put_retention_policy(logGroupName=f"/aws/lambda/{name}", retentionInDays=90)
+
+
+def make_logs() -> None:
+    logs = client("logs")
+    for key in FUNCTIONS:
+        group = f"/aws/lambda/{function_name(key, STAGE)}"
+        logs.create_log_group(logGroupName=group)
+        logs.put_retention_policy(logGroupName=group, retentionInDays=90)
 
 
 def create_function(functions: Any, name: str, role: str, code: str = "release") -> None:

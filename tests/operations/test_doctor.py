@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from click.testing import CliRunner
 
-from tests.kit.account import in_memory
 from tests.operations.sound import (
     ACCOUNT,
     STAGE,
@@ -16,6 +15,7 @@ from tests.operations.sound import (
     deploy,
     deployment,
 )
+from tests.operations.standing import Standing, session, standing
 from trivet import aws
 from trivet.doctor import command
 from trivet.doctor.checking import CHECKS, Finding
@@ -29,10 +29,17 @@ TABLE = f"trivet-{STAGE}"
 ALARM = f"trivet-{STAGE}-failed-repairs"
 
 
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Standing]:
+    with standing(deploy) as made:
+        yield made
+
+
 @pytest.fixture
-def sound() -> Iterator[Answers]:
-    with in_memory():
-        yield deploy()
+def sound(deployed: Standing) -> Iterator[Answers]:
+    """A sound deployment, which is one again after the test."""
+    yield Answers()
+    deployed.put_back()
 
 
 def look(answers: Answers) -> dict[str, Finding]:
@@ -299,7 +306,7 @@ def test_unreachable_member_is_found(sound: Answers) -> None:
 @pytest.fixture
 def ask(sound: Answers, monkeypatch: pytest.MonkeyPatch) -> Answers:
     monkeypatch.setattr(command, "_asker", lambda stage: sound)
-    aws.session.cache_clear()
+    monkeypatch.setattr(aws, "session", session)
     return sound
 
 

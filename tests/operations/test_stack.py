@@ -1,135 +1,36 @@
-"""The stack of operations: its alarms watch what is really sent, and its rules what happens."""
+"""The stack of operations: it deploys as it is checked in, and its rules see what happens."""
 
 import json
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chalicelib.work import telemetry
-from tests.kit.account import in_memory
 from tests.operations.patterns import matches
-from tests.operations.sound import ACCOUNT, checked_in, client
+from tests.operations.sound import ACCOUNT, checked_in
 from tools.child import REPOSITORY
-from tools.operations.alarms import ALARMS
 
 TEMPLATE = checked_in("deploy/operations.json")
 RESOURCES = TEMPLATE["Resources"]
-RUNBOOK = (REPOSITORY / "docs" / "runbook.md").read_text()
 MOST_BYTES = 51_200
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
 
-def test_passes_cfn_lint() -> None:
+def test_this_template_and_that_of_member_accounts_pass_cfn_lint() -> None:
     lint = Path(sys.executable).parent / "cfn-lint"
-    template = REPOSITORY / "deploy" / "operations.json"
-    done = subprocess.run([lint, template], capture_output=True, text=True, check=False)
+    templates = [
+        REPOSITORY / "deploy" / f"{each}.json" for each in ("operations", "member-account")
+    ]
+    done = subprocess.run([lint, *templates], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_fits_into_a_call() -> None:
     assert len(json.dumps(TEMPLATE, separators=(",", ":"))) < MOST_BYTES
-
-
-@pytest.mark.parametrize("alarm", ALARMS, ids=[each.name for each in ALARMS])
-def test_every_alarm_has_its_runbook_entry(alarm: Any) -> None:
-    assert f"\n### {alarm.name}\n" in RUNBOOK
-    [properties] = [
-        each["Properties"]
-        for each in RESOURCES.values()
-        if each["Properties"].get("AlarmName") == {"Fn::Sub": f"trivet-${{Stage}}-{alarm.name}"}
-    ]
-    assert properties["AlarmDescription"].endswith(f"docs/runbook.md#{alarm.name}")
-
-
-# --- alarms on what Trivet's functions send
-
-
-def of_trivet() -> list[dict[str, Any]]:
-    found = [each["Properties"] for each in RESOURCES.values()]
-    return [each for each in found if each.get("Namespace") == "Trivet"]
-
-
-@pytest.mark.parametrize("alarm", of_trivet(), ids=lambda each: str(each["MetricName"]))
-def test_alarm_fires_on_what_is_really_sent(
-    alarm: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
-    telemetry.count(alarm["MetricName"])
-    telemetry.flush()
-    line = json.loads(capsys.readouterr().out.splitlines()[-1])
-
-    with in_memory():
-        put_as_cloudwatch_does(line)
-        now = datetime.now(UTC)
-        told = client("cloudwatch").get_metric_statistics(
-            Namespace=alarm["Namespace"],
-            MetricName=alarm["MetricName"],
-            Dimensions=alarm["Dimensions"],
-            Period=alarm["Period"],
-            Statistics=[alarm["Statistic"]],
-            StartTime=now - timedelta(seconds=alarm["Period"]),
-            EndTime=now + timedelta(seconds=60),
-        )
-
-    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-    assert [each[alarm["Statistic"]] > alarm["Threshold"] for each in told["Datapoints"]] == [True]
-
-
-def put_as_cloudwatch_does(line: dict[str, Any]) -> None:
-    """Put the metrics of a log line in embedded metric format, each of its dimension sets."""
-    [directive] = line["_aws"]["CloudWatchMetrics"]
-    for dimensions in directive["Dimensions"]:
-        for metric in directive["Metrics"]:
-            [value] = line[metric["Name"]]
-            client("cloudwatch").put_metric_data(
-                Namespace=directive["Namespace"],
-                MetricData=[
-                    {
-                        "MetricName": metric["Name"],
-                        "Unit": metric["Unit"],
-                        "Value": value,
-                        "Dimensions": [{"Name": name, "Value": line[name]} for name in dimensions],
-                    }
-                ],
-            )
-
-
-# --- invocations past the API
-
-
-def rolling(invoked: list[int], relayed: list[int]) -> list[int]:
-    """Calculate the alarm's expression as CloudWatch does, period by period."""
-    alarm = RESOURCES["InvokedPastTheApiAlarm"]["Properties"]["Metrics"]
-    expressions = {each["Id"]: each["Expression"] for each in alarm if "Expression" in each}
-    assert expressions == {
-        "extra": "FILL(invoked, 0) - FILL(relayed, 0)",
-        "rolling": "2 * extra - DIFF(extra)",
-    }
-    extra = [mine - theirs for mine, theirs in zip(invoked, relayed, strict=True)]
-    return [2 * now - (now - before) for before, now in pairwise(extra)]
-
-
-def fires(datapoints: list[int]) -> bool:
-    alarm = RESOURCES["InvokedPastTheApiAlarm"]["Properties"]
-    periods = alarm["EvaluationPeriods"]
-    return any(
-        all(each > alarm["Threshold"] for each in datapoints[at : at + periods])
-        for at in range(len(datapoints) - periods + 1)
-    )
-
-
-def test_one_forged_invocation_is_told() -> None:
-    assert fires(rolling([0, 4, 3, 2, 0], [0, 4, 2, 2, 0]))
-
-
-def test_request_across_two_periods_is_not() -> None:
-    assert not fires(rolling([0, 4, 3, 2, 0], [0, 4, 2, 3, 0]))
 
 
 # --- the watcher

@@ -21,12 +21,12 @@ def entry(number: int, size: int = 0) -> HistoryEntry:
 
 
 def write(bench: Bench, entries: list[HistoryEntry]) -> None:
-    puts = [{"Put": {"Item": item_of_entry(HOME, NAME, each)}} for each in entries]
-    bench.table().write_all("seeding", puts)
+    bench.store(item_of_entry(HOME, NAME, each) for each in entries)
 
 
-def test_pages_are_newest_first_and_read_alike_anywhere(bench: Bench) -> None:
-    write(bench, [entry(number) for number in range(1_000)])
+@pytest.mark.parametrize("kept", [1_000, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_pages_are_newest_first_and_read_alike_anywhere(bench: Bench, kept: int) -> None:
+    write(bench, [entry(number) for number in range(kept)])
     seen: list[HistoryEntry] = []
     cursor = None
     while True:
@@ -39,7 +39,7 @@ def test_pages_are_newest_first_and_read_alike_anywhere(bench: Bench) -> None:
         cursor = page[1]
         if cursor is None:
             break
-    assert seen == [entry(number) for number in reversed(range(1_000))]
+    assert seen == [entry(number) for number in reversed(range(kept))]
 
 
 def test_a_page_ends_before_it_grows_too_large_to_be_answered(bench: Bench) -> None:

@@ -11,16 +11,14 @@ from chalicelib.table.environments import Environments
 from chalicelib.table.listing import Filters
 from tests.table.conftest import HOME, MEMBER, NAME, START, Bench, environment
 
-FLEET = 300
 
-
-@pytest.fixture
-def fleet(bench: Bench) -> list[Entry]:
+@pytest.fixture(params=[300, pytest.param(3_000, marks=pytest.mark.soak)])
+def fleet(bench: Bench, request: pytest.FixtureRequest) -> list[Entry]:
     random = Random(7)
     entries = [
         Entry(
             environment(
-                f"team{number:03}-dev",
+                f"team{number:04}-dev",
                 status=random.choice(["ready", "ready", "incomplete"]),
                 profile=random.choice(["standard", "scoped"]),
                 tags={"team": random.choice(["a", "b", "c"]), "cost": str(number % 40)},
@@ -28,10 +26,10 @@ def fleet(bench: Bench) -> list[Entry]:
             version=1,
             own_look=Look(random.choice([True, True, False, None]), timestamp(START)),
         )
-        for number in range(FLEET)
+        for number in range(request.param)
     ]
     bench.seed(entries)
-    bench.seed([Entry(environment("team000-dev", MEMBER, status="ready"), version=1)])
+    bench.seed([Entry(environment("team0000-dev", MEMBER, status="ready"), version=1)])
     return entries
 
 
@@ -39,9 +37,8 @@ def names(found: list[Entry]) -> list[str]:
     return [each.environment.name for each in found]
 
 
-@pytest.mark.parametrize(
-    ("filters", "reads"),
-    [
+def test_pages_hold_what_fits_and_cost_the_same(bench: Bench, fleet: list[Entry]) -> None:
+    for filters, reads in [
         (None, {"query": 1, "get_item": 1}),
         (Filters(), {"query": 1, "get_item": 1}),
         (Filters(status="drifted"), {"query": 1, "get_item": 1, "batch_get_item": 1}),
@@ -54,22 +51,24 @@ def names(found: list[Entry]) -> list[str]:
             Filters(in_sync=False, profile="standard"),
             {"query": 2, "get_item": 1, "batch_get_item": 1},
         ),
-    ],
-)
-def test_pages_hold_what_fits_and_cost_the_same(
+    ]:
+        check_pages(bench, fleet, filters, reads)
+
+
+def check_pages(
     bench: Bench, fleet: list[Entry], filters: Filters | None, reads: dict[str, int]
 ) -> None:
     wanted = filters.facets if filters else frozenset()
     expected = names([each for each in fleet if wanted <= each.facets])
     assert expected
-    environments, found, cursor = bench.environments(), [], None
+    environments, found, cursor, limit = bench.environments(), [], None, len(fleet) // 15
     while True:
         bench.wire.calls.clear()
-        page, cursor = environments.page(HOME, 20, cursor, filters)
+        page, cursor = environments.page(HOME, limit, cursor, filters)
         found += names(page)
         if page:
             assert bench.wire.calls == reads
-        assert cursor is None or len(page) == 20
+        assert cursor is None or len(page) == limit
         if cursor is None:
             break
     assert found == expected
@@ -77,7 +76,7 @@ def test_pages_hold_what_fits_and_cost_the_same(
 
 def test_counting_and_going_through_all(bench: Bench, fleet: list[Entry]) -> None:
     environments = bench.environments()
-    assert (environments.count(HOME), environments.count(MEMBER)) == (FLEET, 1)
+    assert (environments.count(HOME), environments.count(MEMBER)) == (len(fleet), 1)
     assert [
         each.environment.name for each in environments.all(HOME) if isinstance(each, Entry)
     ] == (names(fleet))

@@ -17,8 +17,9 @@ STEPS = {
     "functions": functions.steps,
     "stack": stack.steps,
     "logs": logs.steps,
-    "api": api_stage.steps,
+    # Deploys the API anew; its stage is set after that.
     "refusals": gateway_responses.steps,
+    "api": api_stage.steps,
 }
 
 

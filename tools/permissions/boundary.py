@@ -63,10 +63,12 @@ _ANOTHERS_NOTEBOOKS = (
     *("sagemaker:CreatePresigned*", "sagemaker:DeleteApp", "sagemaker:DeleteDomain"),
     *("sagemaker:DeleteNotebook*", "sagemaker:DeletePipeline", "sagemaker:DeleteSpace"),
     *("sagemaker:DeleteUserProfile", "sagemaker:StartNotebook*", "sagemaker:StartSession"),
-    *("sagemaker:StopNotebook*", "sagemaker:UpdateDomain", "sagemaker:UpdateNotebook*"),
-    *("sagemaker:UpdatePipeline", "sagemaker:UpdateSpace", "sagemaker:UpdateUserProfile"),
+    *("sagemaker:StopNotebook*", "sagemaker:UpdateCluster*", "sagemaker:UpdateDomain"),
+    *("sagemaker:UpdateNotebook*", "sagemaker:UpdatePipeline", "sagemaker:UpdateSpace"),
+    "sagemaker:UpdateUserProfile",
 )
-"""Opening, changing and running what runs under a role of its own in SageMaker."""
+"""Opening, changing and running what runs under a role of its own in SageMaker. A cluster's name is
+not in its ARN: it is the environment's by its tag alone."""
 
 _OWN_IN_SAGEMAKER = (
     *("notebook-instance/{}-*", "notebook-instance-lifecycle-config/{}-*", "pipeline/{}-*"),
@@ -83,7 +85,8 @@ _TRIVETS = {
     "logs": ("log-group:*{}-*",),
     "sns": ("{}-*",),
     "sqs": ("{}-*",),
-    "states": ("stateMachine:{}-*", "execution:{}-*"),
+    # Not all of `trivet-*`: an environment of such a name has its smoke test and its workflows.
+    "states": ("stateMachine:{}-*-fleet", "execution:{}-*-fleet*"),
 }
 """What has the name of something of Trivet's, in services of which anything is allowed above."""
 

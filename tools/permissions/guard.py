@@ -31,16 +31,10 @@ _WRITES = (
     *("cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState", "dynamodb:BatchWriteItem"),
     *("dynamodb:CreateTable", "dynamodb:Delete*", "dynamodb:PartiQL*", "dynamodb:Put*"),
     *("dynamodb:Restore*", "dynamodb:Update*", "events:Delete*", "events:Disable*"),
-    *(
-        "events:Put*",
-        "events:Remove*",
-        "iam:CreatePolicy",
-        "lambda:Add*",
-        "lambda:Create*",
-        "lambda:Delete*",
-    ),
-    *("lambda:Invoke*", "lambda:Publish*", "lambda:Put*", "lambda:Remove*", "lambda:Update*"),
-    *("logs:Delete*", "logs:PutRetentionPolicy", "sqs:DeleteQueue", "sqs:PurgeQueue"),
+    *("events:Put*", "events:Remove*", "iam:CreatePolicy", "lambda:Add*", "lambda:Create*"),
+    *("lambda:Delete*", "lambda:Invoke*", "lambda:Publish*", "lambda:Put*", "lambda:Remove*"),
+    *("lambda:Update*", "logs:Delete*", "logs:PutRetentionPolicy", "sqs:DeleteQueue"),
+    "sqs:PurgeQueue",
     *("states:Create*", "states:Delete*", "states:Redrive*", "states:Start*", "states:Stop*"),
     *("states:Update*", "states:TagResource", "states:UntagResource"),
 )
@@ -55,7 +49,7 @@ _CHANGES_OF_TAGGED_MACHINES = (
     "states:UpdateStateMachine",
 )
 _GIVES_TAGS = (
-    *("iam:CreatePolicy", "iam:CreateRole", "iam:TagPolicy", "iam:TagRole"),
+    *("iam:AcquireRole", "iam:CreatePolicy", "iam:CreateRole", "iam:TagPolicy", "iam:TagRole"),
     *("states:CreateStateMachine", "states:TagResource"),
 )
 
@@ -82,7 +76,7 @@ def _statements(stages: Sequence[Stage]) -> Iterator[Statement]:
     # Not even Trivet changes these, nor does anyone lend its roles to a function of theirs.
     yield deny(
         "TrivetsOwnRoles",
-        [*_CHANGES_IN_IAM, "iam:CreateRole", "iam:PassRole"],
+        [*_CHANGES_IN_IAM, "iam:AcquireRole", "iam:CreateRole", "iam:PassRole"],
         [*(iam(f"role/{name}") for name in own_roles), _BOUNDARY],
         _nobody_of(DEPLOYERS),
     )
@@ -107,8 +101,8 @@ def _runs_on(app: str, stages: Sequence[Stage]) -> Iterator[str]:
     yield arn("lambda", f"function:{app}-*")
     yield arn("logs", f"log-group:/aws/lambda/{app}-*")
     yield arn("sqs", f"{app}-*")
-    yield arn("states", f"stateMachine:{app}-*")
-    yield arn("states", f"execution:{app}-*")
+    yield arn("states", f"stateMachine:{app}-*-fleet")
+    yield arn("states", f"execution:{app}-*-fleet*")
     yield from (arn("dynamodb", f"table/{stage.table}") for stage in stages)
 
 

@@ -95,6 +95,8 @@ def history(session: Session, name: str, limit: int) -> None:
         if each["cause"]:
             cause = each["cause"]
             output.line(f"    after {cause['event_name']} by {who(cause['actor'])}")
+        if "pause" in each:
+            output.line(f"    until {when(each['pause']['until'])}: {each['pause']['reason']}")
         if each["error"]:
             output.line(f"    {each['error']}")
         for change in each["changes"]:
