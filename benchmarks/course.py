@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks import cold_start, many_accounts, today, trivet, weather
 from benchmarks.cloud import cloud, names
+from benchmarks.cold_start import ColdStart
 from benchmarks.measuring import Report, Sample, measure
 from tools.child import REPOSITORY
 from tools.embedded_aws import DEFAULT_REGION, client_settings, embedded_aws, without_aws
@@ -64,7 +65,7 @@ class Results:
     procedure: list[Sample]
     own_cpu: list[float]
     """CPU seconds of warm requests that change nothing."""
-    cold_start: tuple[float, float]
+    cold_start: ColdStart
     package_size: int
     fleets: dict[int, Fleet] = field(default_factory=dict)
     accounts: dict[int, Accounts] = field(default_factory=dict)

@@ -96,7 +96,7 @@ what became of it. Calls in sequence are taken from the times at which real requ
 ended: the most that followed one another.
 
 For the cold start both sides find their modules compiled, as Python keeps them. The deployment
-package holds no bytecode, so that Lambda compiles Trivet's modules anew: some 30 ms of CPU more.
+package holds no bytecode, so that Lambda compiles what is in it anew, which is not counted here.
 
 ## Checking a fleet that is in sync
 
@@ -233,13 +233,20 @@ def _process(results: Results) -> Iterator[Row]:
         f"{own:.1f} ms",
         own <= 5,
     )
-    start, bare = results.cold_start
+    cold = results.cold_start
+    imported, answered = cold.app / cold.bare, cold.first_answer / cold.bare_client
+    yield Row(
+        "`import app`, CPU time against `import chalice, boto3`",
+        "at most 1.2",
+        f"{imported:.2f} ({cold.app * 1000:.0f} ms, {cold.bare * 1000:.0f} ms)",
+        imported <= 1.2,
+    )
     yield Row(
         "cold start to the first `GET /health`, CPU time against `import chalice, boto3` and "
         "the same clients",
-        "at most 1.3",
-        f"{start / bare:.2f}",
-        start / bare <= 1.3,
+        "at most 1.0",
+        f"{answered:.2f} ({cold.first_answer * 1000:.0f} ms, {cold.bare_client * 1000:.0f} ms)",
+        answered <= 1.0,
     )
     yield Row(
         "deployment package",

@@ -9,10 +9,10 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
-from botocore.loaders import Loader
 
 from chalicelib import VERSION
 from chalicelib.aws import answers, retries
+from chalicelib.aws.models import MODELS
 from chalicelib.work import operation
 
 USER_AGENT = f"trivet/{VERSION}"
@@ -39,27 +39,11 @@ BULK = USUAL.merge(Config(read_timeout=10))
 """A whole page of GetAccountAuthorizationDetails takes AWS longer than any other call."""
 
 
-class _Models(Loader):
-    """The models of the services that Trivet calls.
-
-    botocore itself looks through the folders of more than 400 services, and that twice, before it
-    makes the first client: a tenth of a cold start.
-    """
-
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's
-        """Return the services that there are clients of."""
-        return ["dynamodb", "events", "iam", "stepfunctions", "sts"]
-
-
-_MODELS = _Models()
-"""Each model is read once, whatever the number of accounts."""
-
-
 class Clients:
     """The clients of one session, by service and configuration."""
 
     def __init__(self, session: botocore.session.Session) -> None:
-        session.register_component("data_loader", _MODELS)
+        session.register_component("data_loader", MODELS)
         self._session = session
         self._made: dict[tuple[str, Config], Any] = {}
         self._making = Lock()

@@ -22,7 +22,7 @@ from chalicelib.installation import Installation
 from chalicelib.model.report import Finding, FleetRun
 from chalicelib.table.report_rows import AccountPart
 from chalicelib.triggers.invocation import invocation
-from chalicelib.verbs import drift_run, fleet_run
+from chalicelib.verbs import brake, drift_run, fleet_run
 from chalicelib.work import operation
 
 _TOLD_AT_ONCE = 1_000
@@ -99,7 +99,7 @@ def _decide(installation: Installation, event: dict[str, Any]) -> dict[str, Any]
     run, known = str(event["run"]), _known(installation, event)
     parts = installation.reports.parts(run)
     counts = [(part.would_change, part.row.checked) for part in parts]
-    stopped = drift_run.brake(installation, known.request, counts)
+    stopped = brake.reason(installation, known.request, counts)
     installation.reports.put_fleet_run(run, replace(known, decided=True, stopped=stopped))
     if stopped is not None:
         _tell_all(installation, run)

@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.errors import FieldError, Invalid, NotFound, TrivetError
+from chalicelib.errors import NotFound, TrivetError
 from chalicelib.flow import account_run
 from chalicelib.flow.account_run import AccountLook, AccountResult
 from chalicelib.flow.tell import tell, tell_stopped
@@ -23,7 +23,7 @@ from chalicelib.model.environment import timestamp
 from chalicelib.model.report import AccountRow, Finding, Report, ReportPage, RunRequest
 from chalicelib.table.report_rows import AccountPart
 from chalicelib.table.reports import new_id
-from chalicelib.verbs import scope
+from chalicelib.verbs import brake, scope
 from chalicelib.work import operation, telemetry
 
 PAGE = 200
@@ -32,8 +32,9 @@ PAGE = 200
 _ACCOUNTS_AT_ONCE = 4
 _LOOKING = 0.5
 """The share of a run's time that looking at several accounts may take: the rest is for repairs."""
-_BRAKE_FROM = 10
-"""Environments from which on a fleet has a brake."""
+_TO_LOOK = 7
+"""Seconds: with less left, no bulk listing is begun (`aws.clients`)."""
+_NO_TIME = "There was no time to look at this account. The next run begins with it."
 
 
 class _Course(msgspec.Struct):
@@ -42,6 +43,12 @@ class _Course(msgspec.Struct):
     report: Report
     looks: list[AccountLook] = []
     results: list[AccountResult] = []
+    unseen: list[AccountRow] = []
+    """The accounts that there was no time to look at."""
+
+    @property
+    def rows(self) -> list[AccountRow]:
+        return [*self.unseen, *(each.row for each in self.results)]
 
     @property
     def findings(self) -> list[Finding]:
@@ -63,7 +70,7 @@ def run(installation: Installation, request: RunRequest) -> ReportPage:
     try:
         course = _Course(new_report(installation, request))
         _look(installation, request, course, scope.in_turn(accounts, starts), starts)
-        stopped = brake(installation, request, _counts(installation, course))
+        stopped = brake.reason(installation, request, _counts(installation, course))
         repair = request.apply and stopped is None
         _check(installation, course, repair, record=request.apply)
         if request.apply:
@@ -72,7 +79,9 @@ def run(installation: Installation, request: RunRequest) -> ReportPage:
             tell_stopped(installation.home, course.report.id, stopped)
         course.report = _concluded(installation, request, course, stopped)
         if scope.is_whole(request):
-            next_starts = scope.next_starts((each.row, each.not_reached) for each in course.results)
+            next_starts = scope.next_starts(
+                [(each.row, each.not_reached) for each in course.results], course.unseen
+            )
     finally:
         if request.apply:
             release(installation, next_starts)
@@ -97,48 +106,6 @@ def new_report(installation: Installation, request: RunRequest) -> Report:
     )
 
 
-def brake(
-    installation: Installation, request: RunRequest, counts: Sequence[tuple[int, int]]
-) -> str | None:
-    """Tell why a run may not repair what it found, if it may not.
-
-    Args:
-        counts: for each account, how many environments a repair would change, of how many.
-
-    Raises:
-        Invalid: it confirms a report that there is not, or that is still running.
-    """
-    changed, fleet = sum(each[0] for each in counts), sum(each[1] for each in counts)
-    basis = confirmed(installation, request.confirm)
-    limit = installation.settings.max_drift
-    if not request.apply or fleet < _BRAKE_FROM or changed <= limit * fleet:
-        return None
-    if basis is not None and changed <= basis.drifted:
-        return None
-    more = (
-        f" That is more than the {basis.drifted} of report {basis.id}." if basis is not None else ""
-    )
-    return (
-        f"{changed} of {fleet} environments would change, more than the share of {limit:g} that "
-        f"TRIVET_MAX_DRIFT allows: nothing was repaired.{more} If the report shows what is "
-        'wanted, POST /drift-runs {"confirm": "<its id>"} repairs it.'
-    )
-
-
-def confirmed(installation: Installation, confirm: str | None) -> Report | None:
-    """Return the report that a run confirms, if it confirms one.
-
-    Raises:
-        Invalid: there is no such report, or it is still running.
-    """
-    if confirm is None:
-        return None
-    report = installation.reports.page(confirm, 1, None)
-    if report is None or report.status != "finished":
-        raise Invalid([FieldError("confirm", "not the id of a finished drift report")])
-    return report
-
-
 def _look(
     installation: Installation,
     request: RunRequest,
@@ -151,24 +118,37 @@ def _look(
     Raises:
         TrivetError: home, alone, could not be read.
     """
+    if accounts == [installation.home.place.account_id]:
+        course.looks.append(look_at(installation, accounts[0], request, starts))
+        return
     current = installation.operation
-    share = 1 if len(accounts) == 1 else _LOOKING
-    until = current.clock.now() + share * current.time_left()
+    until = current.clock.now() + _LOOKING * current.time_left()
     with (
         operation.until(until),
         ThreadPoolExecutor(_ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool,
     ):
         looks = [
-            pool.submit(copy_context().run, look_at, installation, account, request, starts)
+            pool.submit(copy_context().run, _looked_at, installation, account, request, starts)
             for account in accounts
         ]
     for account, each in zip(accounts, looks, strict=True):
         try:
-            course.looks.append(each.result())
+            look = each.result()
+            if look is None:
+                course.unseen.append(AccountRow(account_id=account, error=_NO_TIME))
+            else:
+                course.looks.append(look)
         except TrivetError as error:
-            if accounts == [installation.home.place.account_id]:
-                raise
             course.results.append(AccountResult(unreachable(account, error)))
+
+
+def _looked_at(
+    installation: Installation, account_id: str, request: RunRequest, starts: Sequence[str]
+) -> AccountLook | None:
+    """Look at one account, if there is time left to begin."""
+    if installation.operation.time_left() < _TO_LOOK:
+        return None
+    return look_at(installation, account_id, request, starts)
 
 
 def look_at(
@@ -219,7 +199,7 @@ def _concluded(
             ],
             aws_calls=dict(sorted(installation.operation.calls.items())),
         ),
-        scope.home_first(installation, (result.row for result in course.results)),
+        scope.home_first(installation, course.rows),
     )
 
 
@@ -271,6 +251,8 @@ def _kept(installation: Installation, request: RunRequest, course: _Course) -> R
             # Only what is kept whole counts as finished.
             begun = replace(report, status="running", finished_at=None)
             reports.begin(begun, preview=not request.apply)
+            for row in course.unseen:
+                reports.add_account(report.id, AccountPart(row), [])
             for result in course.results:
                 reports.add_account(report.id, AccountPart(result.row), result.findings)
             reports.conclude(report)

@@ -16,7 +16,7 @@ from chalicelib.installation import Installation
 from chalicelib.model.environment import timestamp
 from chalicelib.model.report import AccountRow, FleetRun, Report, ReportPage, RunRequest
 from chalicelib.table.report_rows import AccountPart
-from chalicelib.verbs import drift_run, scope
+from chalicelib.verbs import brake, drift_run, scope
 from chalicelib.verbs.drift_run import PAGE, new_report
 from chalicelib.work import telemetry
 
@@ -52,7 +52,7 @@ def run(installation: Installation, request: RunRequest, wait: float) -> ReportP
     accounts = scope.accounts_of(installation, request)
     if len(accounts) == 1:
         return drift_run.run(installation, request)
-    drift_run.confirmed(installation, request.confirm)
+    brake.confirmed(installation, request.confirm)
     run_id = _started(installation, request, accounts)
     if run_id is None:
         return drift_run.run(installation, request)
@@ -103,14 +103,8 @@ def _next_starts(installation: Installation, run_id: str, fleet_run: FleetRun) -
     if not scope.is_whole(fleet_run.request):
         return fleet_run.starts
     parts = {part.row.account_id: part for part in installation.reports.parts(run_id)}
-    # An account that no step came to is begun with, from its first environment.
     unseen = [AccountRow(account_id=each) for each in fleet_run.accounts if each not in parts]
-    return scope.next_starts(
-        [
-            *((row, [""]) for row in unseen),
-            *((each.row, each.not_reached) for each in parts.values()),
-        ]
-    )
+    return scope.next_starts([(each.row, each.not_reached) for each in parts.values()], unseen)
 
 
 def _finished(installation: Installation, report: Report, fleet_run: FleetRun | None) -> Report:

@@ -60,17 +60,23 @@ def start_in(account_id: str, starts: Sequence[str]) -> str | None:
     return names.get(account_id)
 
 
-def next_starts(reached: Iterable[tuple[AccountRow, Sequence[str]]]) -> list[str]:
+def next_starts(
+    reached: Iterable[tuple[AccountRow, Sequence[str]]], unseen: Iterable[AccountRow] = ()
+) -> list[str]:
     """Return where the next run starts: `account/name` for each account that was not done.
 
     Those come first that this run did not come to at all, so that in the end each has its turn.
 
     Args:
         reached: the row of each account, and the environments not reached, as reports name them.
+        unseen: the rows of those that were not even looked at.
     """
     left = [(row, names[0].rpartition("/")[2]) for row, names in reached if names]
     left.sort(key=lambda each: each[0].checked > 0)
-    return [f"{row.account_id}/{name}" for row, name in left]
+    return [
+        *(f"{row.account_id}/" for row in unseen),
+        *(f"{row.account_id}/{name}" for row, name in left),
+    ]
 
 
 def home_first(installation: Installation, rows: Iterable[AccountRow]) -> list[AccountRow]:

@@ -47,8 +47,8 @@ def slow_to_repair(world: World, seconds: float) -> Layer:
     return slow
 
 
-def never_heard_of(world: World, account_id: str, after: Collection[str] = ()) -> Layer:
-    """Return a fault in which no call to an account is answered in time.
+def never_heard_of(world: World, *silent: str, after: Collection[str] = ()) -> Layer:
+    """Return a fault in which no call to some accounts is answered in time.
 
     Args:
         after: accounts that are looked at first: the clock stands still while they are.
@@ -56,8 +56,8 @@ def never_heard_of(world: World, account_id: str, after: Collection[str] = ()) -
     awaited = {(each, action) for each in after for action in BULK}
     looked_at = Event()
 
-    def silent(call: Call, deliver: Deliver) -> AWSResponse:
-        if call.account != account_id:
+    def unheard(call: Call, deliver: Deliver) -> AWSResponse:
+        if call.account not in silent:
             answer = deliver()
             awaited.discard((call.account, call.action))
             if not awaited:
@@ -67,7 +67,7 @@ def never_heard_of(world: World, account_id: str, after: Collection[str] = ()) -
         world.clock.sleep(product.CALL_TIMEOUT)
         raise ReadTimeoutError(endpoint_url=call.url)
 
-    return silent
+    return unheard
 
 
 def said(answer: Answer) -> list[str]:
@@ -131,6 +131,22 @@ def test_in_one_process_an_account_that_does_not_answer_leaves_the_others_time(
     rows = {each["account_id"]: each for each in report["accounts"]}
     assert rows[OTHERS[0]]["error"]
     assert (report["checked"], report["not_reached"]) == (2, [])
+
+
+def test_in_one_process_the_next_run_begins_with_what_was_not_even_looked_at(world: World) -> None:
+    members = [f"{number:012}" for number in range(300000000001, 300000000006)]
+    for account_id in members:
+        register(world, account_id)
+    provision(world, ACCOUNT)
+    reports = []
+    for _ in range(2):
+        with world.wire.through(never_heard_of(world, *members[:4], after=[ACCOUNT])):
+            reports.append(world.post("/drift-runs").body)
+        world.clock.sleep(1)
+    errors = [[each["error"] for each in report["accounts"]] for report in reports]
+    assert [bool(each) for each in errors[0]] == [False, True, True, True, True, True]
+    assert "no time to look" in errors[0][-1]
+    assert [bool(each) for each in errors[1]] == [False, True, True, True, True, False]
 
 
 def test_a_member_that_is_named_alone_and_not_reached_is_told_in_the_report(

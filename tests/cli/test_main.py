@@ -3,6 +3,7 @@
 import ast
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ SLOW = ("rich", "botocore", "yaml", "urllib.request", "http.client", "trivet.com
 
 def _env(stub: Stub | None = None, **more: str) -> dict[str, str]:
     url = {} if stub is None else {"TRIVET_URL": stub.url}
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(CLI), "TERM": "xterm", **url, **more}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(CLI), "TERM": "xterm"} | url | more
 
 
 def test_help_imports_nothing_that_takes_long() -> None:
@@ -197,20 +198,43 @@ def test_a_reader_that_has_seen_enough_is_no_error(stub: Stub) -> None:
         assert ran.stderr.read() == b""
 
 
-@pytest.mark.parametrize("shell", ["bash"])
+# Each lists what it offers for `trivet show data`, by the script as the help says to load it.
+_OFFERS = {
+    "bash": """
+        eval "$(_TRIVET_COMPLETE=bash_source trivet)"
+        COMP_WORDS=(trivet show data) COMP_CWORD=2
+        _trivet_completion trivet
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """,
+    # compadd works in zsh's line editor alone: here it prints the array that it is given.
+    "zsh": """
+        autoload -Uz compinit && compinit -u -D
+        eval "$(_TRIVET_COMPLETE=zsh_source trivet)"
+        compadd() { print -l -- ${(P)@[-1]} }
+        words=(trivet show data) CURRENT=3
+        $_comps[trivet]
+    """,
+    "fish": """
+        _TRIVET_COMPLETE=fish_source trivet | source
+        complete --do-complete 'trivet show data'
+    """,
+}
+
+
+@pytest.mark.parametrize("shell", _OFFERS)
 def test_completion_in_a_real_shell(stub: Stub, tmp_path: Path, shell: str) -> None:
-    page = {"environments": [documents.environment()], "next_cursor": None}
-    stub.on("GET /environments", page)
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} on this machine")
+    names = ("datalake-consumer-dev", "datalake-consumer-prod", "other-one")
+    found = [documents.listed(documents.environment(each)) for each in names]
+    stub.on("GET /environments", {"environments": found, "next_cursor": None})
     command = tmp_path / "trivet"
     command.write_text(f"#!{sys.executable}\nfrom trivet.main import main\nmain()\n")
     command.chmod(0o755)
-    script = (
-        f'eval "$(_TRIVET_COMPLETE={shell}_source trivet)"\n'
-        "COMP_WORDS=(trivet show data) COMP_CWORD=2\n"
-        '_trivet_completion trivet\necho "${COMPREPLY[@]}"'
+    env = _env(stub, PATH=f"{tmp_path}:{os.environ['PATH']}", HOME=str(tmp_path))
+
+    ran = subprocess.run(
+        [shell, "-c", _OFFERS[shell]], env=env, capture_output=True, check=True, text=True
     )
-    env = {**_env(stub), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
 
-    ran = subprocess.run([shell, "-c", script], env=env, capture_output=True, check=True)
-
-    assert ran.stdout.decode().strip() == NAME
+    assert (ran.stdout.split(), ran.stderr) == ([*names[:2]], "")

@@ -26,6 +26,22 @@ def test_environments_are_listed_with_their_states(browser: Browser) -> None:
     assert f'href="{HERE}"' in page
 
 
+def test_what_is_in_sync_and_fails_misleads_nobody(browser: Browser, api: StubApi) -> None:
+    well = documents.environment()
+    failing = documents.environment()
+    failing["smoke_test"]["status"] = "failed"
+    for document, tone in ((well, "good"), (failing, "quiet")):
+        api.answers["GET", HERE] = document
+        api.answers["GET", "/environments"] = {"environments": [document], "next_cursor": None}
+        for page in (browser.get("/environments"), browser.get(HERE)):
+            assert f'<span class="badge {tone}">ready</span>' in page
+            assert f'<span class="badge {tone}">in sync</span>' in page
+        told = "The smoke test failed: the roles do not work together." in text_of(page)
+        assert told == (tone == "quiet")
+        assert ("In sync is what Trivet found when it last looked." in text_of(page)) == told
+    assert 'id="checks"' in page
+
+
 def test_filters_and_pages_of_the_list_are_the_apis(browser: Browser, api: StubApi) -> None:
     page = browser.get("/environments?status=drifted&in_sync=&profile=+scoped&tag=team:a%26b&x=y")
     filters = {"status": "drifted", "profile": "scoped", "tag": "team:a&b"}

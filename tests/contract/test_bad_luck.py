@@ -124,7 +124,7 @@ def test_record_that_cannot_be_read_is_a_500_naming_its_key(
     assert [answer.status for answer in answers] == [500] * 3
     for answer in answers:
         assert answer.body["type"] == "urn:trivet:problem:unreadable-record"
-        assert f"environment / {name} " in answer.body["detail"]
+        assert f"{RECORDS} / {name} " in answer.body["detail"]
     assert other.status == 200
     assert api.get(f"/environments/{name}").status == 200
 

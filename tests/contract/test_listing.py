@@ -47,6 +47,7 @@ def test_pages_join_up_to_the_whole(listed: Api, limit: int) -> None:
     assert 1 <= len(pages[-1]) <= limit
 
 
+@pytest.mark.home
 def test_a_page_reads_one_more_than_it_shows(listed: Api) -> None:
     with listed.wire.recording() as calls:
         first = listed.get("/environments?limit=2")
@@ -68,6 +69,7 @@ def test_cursor_outlives_the_environment_that_it_names(listed: Api) -> None:
     assert names(listed.get(f"/environments?cursor={cursor}")) == everything[at + 1 :]
 
 
+@pytest.mark.home
 def test_listing_asks_nothing_of_iam(listed: Api) -> None:
     with listed.wire.recording() as calls:
         listed.get("/environments")

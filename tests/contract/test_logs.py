@@ -21,7 +21,7 @@ def changes_in(log: io.StringIO) -> list[dict[str, Any]]:
     return [line for line in lines(log) if line["message"] == "change applied"]
 
 
-def test_callers_arn_is_recorded(cloud: Wire, name: str) -> None:
+def test_callers_arn_is_recorded(api: Api, name: str) -> None:
     created = on_lambda("POST", "/environments", {"name": name}, caller=ALICE).body
     unchanged = on_lambda("POST", "/environments", {"name": name}, caller=BOB).body
     changed = on_lambda("PUT", f"/environments/{name}", {"tags": {"a": "b"}}, caller=BOB).body

@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit import inventory
 from tests.kit.http import Api
-from tests.kit.names import ACCOUNT
+from tests.kit.names import ACCOUNT, HOME
 
 # The table of section 1, typed in here a second time, from the contract.
 ROLE_NAMES = {
@@ -250,7 +250,7 @@ def test_documents_say_where_the_environment_is(
     assert health.pop("version")
     assert health == {
         "status": "ok",
-        "account_id": ACCOUNT,
+        "account_id": HOME,
         "partition": partition,
         "region": region,
     }

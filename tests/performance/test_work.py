@@ -9,8 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from botocore.loaders import JSONFileLoader, Loader
+
 from benchmarks.cloud import desired, environment, names
 from chalicelib.aws.accounts import Target
+from chalicelib.aws.models import MODELS
 from chalicelib.flow.look import in_bulk
 from chalicelib.flow.plan import compare
 from chalicelib.model.desired import Desired
@@ -115,12 +119,21 @@ def test_comparing_grows_no_faster_than_the_fleet() -> None:
     assert 3.9 < large / small < 4.1
 
 
-def after_importing_the_app(expression: str, bytecode: Path) -> Any:
-    """Return the value of an expression, as JSON has it, in a process that imported the app."""
+SAYS = """
+import app, gc, json, sys
+said = {"modules": sorted(sys.modules), "collects": gc.isenabled()}
+print(json.dumps(said | {"keeps_no_bytecode": sys.dont_write_bytecode}))
+"""
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a process says of itself that imported the app."""
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    bytecode = tmp_path_factory.mktemp("bytecode")
     done = subprocess.run(
-        [sys.executable, "-c", f"import app, json, sys; print(json.dumps({expression}))"],
+        [sys.executable, "-c", SAYS],
         cwd=ROOT,
         # Bytecode goes elsewhere: another test may be packaging the app.
         env=environment | {"PYTHONPYCACHEPREFIX": str(bytecode)},
@@ -131,12 +144,26 @@ def after_importing_the_app(expression: str, bytecode: Path) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_app_loads_nothing_heavy(tmp_path: Path) -> None:
-    modules = set(after_importing_the_app("sorted(sys.modules)", tmp_path))
+def test_the_app_loads_nothing_heavy(started: Any) -> None:
+    modules = set(started["modules"])
     assert "botocore.session" in modules
     # boto3 and its S3 transfers cost a quarter of a cold start, and Trivet needs none of it.
     assert not modules & {"boto3", "s3transfer", "asyncio", "pydantic", "jsonschema", "unittest"}
 
 
-def test_the_app_lets_python_keep_its_bytecode(tmp_path: Path) -> None:
-    assert after_importing_the_app("sys.dont_write_bytecode", tmp_path) is False
+def test_the_app_lets_python_keep_its_bytecode(started: Any) -> None:
+    assert started["keeps_no_bytecode"] is False
+
+
+def test_the_app_collects_garbage_once_it_is_imported(started: Any) -> None:
+    assert started["collects"] is True
+
+
+def test_the_sdk_learns_the_same_of_aws_as_by_its_own_reading() -> None:
+    aws = Path(Loader.BUILTIN_DATA_PATH)
+    services = [aws / each for each in MODELS.list_available_services("service-2")]
+    files = [*aws.glob("*.json"), *(file for each in services for file in each.rglob("*.json*"))]
+    names = {str(file).partition(".json")[0] for file in files}
+    assert any(name.endswith("service-2") for name in names)
+    for name in sorted(names):
+        assert MODELS.file_loader.load_file(name) == JSONFileLoader().load_file(name)
