@@ -67,7 +67,7 @@ def converge(
         with _forgetting_if_unmade(installation, entry, plan):
             plan.check_ours(errand.adopt)
             if plan.settles(recorded):
-                return _settled(installation, target, entry, errand)
+                return _settled(installation, target, _looked(installation, entry, plan), errand)
             boundary.ensure_for(target, plan)
         hold = hold_for(installation, entry, plan, errand)
         if hold is not None:
@@ -79,6 +79,16 @@ def converge(
             break
         entry = again
     raise environments.contended(account_id, name)
+
+
+def _looked(installation: Installation, entry: Entry, plan: Plan) -> Entry:
+    """Record what a look found that changes nothing, if the last one found otherwise."""
+    environments, recorded = installation.environments, entry.environment
+    found = Look(in_sync=_all_done(plan), at=timestamp(installation.operation.clock.now()))
+    if found.in_sync == entry.look.in_sync:
+        return entry
+    environments.look(entry, found)
+    return environments.get(recorded.account_id, recorded.name) or entry
 
 
 def _settled(installation: Installation, target: Target, entry: Entry, errand: Errand) -> Result:

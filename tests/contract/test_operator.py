@@ -253,6 +253,27 @@ def test_status_and_look_say_what_the_last_look_found(world: World, iam: Any) ->
     assert (listed["status"], listed["drift"]) == (repaired["status"], repaired["drift"])
 
 
+@pytest.mark.parametrize("call", [f"{ENVIRONMENT}/reapply", "/environments"])
+def test_what_was_put_back_by_hand_is_seen_by_the_next_call(
+    world: World, iam: Any, call: str
+) -> None:
+    world.provision()
+    attach(iam)
+    world.get(f"{ENVIRONMENT}/drift")
+    iam.detach_role_policy(RoleName=ROLE, PolicyArn=READ_ONLY)
+    world.clock.sleep(10)
+    body = {"name": NAME} if call == "/environments" else None
+
+    seen = world.post(call, body).body
+
+    assert (seen["status"], seen["drift"]["in_sync"]) == ("ready", True)
+    assert world.get(ENVIRONMENT).body == seen
+    assert operations(world) == ["create"]
+    with world.wire.recording() as calls:
+        assert world.post(call, body).body == seen
+    assert not calls.writes
+
+
 def test_a_run_in_which_nothing_changed_still_moves_checked_at(world: World) -> None:
     world.provision()
     world.post("/drift-runs")
