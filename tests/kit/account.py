@@ -12,6 +12,7 @@ from threading import Semaphore
 from typing import Any
 from unittest.mock import patch
 
+import boto3
 import botocore.session
 from moto import mock_aws
 from moto.core.base_backend import AccountSpecificBackend
@@ -45,6 +46,8 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
         quick_moto.installed(),
         patch.object(botocore.session, "get_session", _trivets_session),
         mock_aws(config=settings),
+        # Executions that really run make clients of any service, which Trivet's session has not.
+        patch.object(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=_session())),
         wire.installed() as installed,
         patch.dict(os.environ, _home_credentials(region)),
     ):

@@ -22,7 +22,7 @@ _KINDS = ("roles", "managed_policies")
 class StaleReads:
     """IAM's reads show each role and policy as it was so many seconds ago; writes see it as it is.
 
-    To be the last of the layers, so that no other waits or calls within.
+    To be the last of the layers that wait or call: it is held while what is below it answers.
     """
 
     def __init__(self, clock: Clock, seconds: float) -> None:

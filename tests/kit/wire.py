@@ -24,7 +24,6 @@ from moto.core.models import botocore_stubber
 from moto.iam.models import get_account_id_from
 
 from . import answers, product
-from .clock import Clock
 
 Deliver = Callable[[], AWSResponse]
 
@@ -126,6 +125,8 @@ class Wire:
         self.layers: list[Layer] = []
         self.calls = Calls()
         """Every request sent, in order."""
+        self.meanwhile: Callable[[], None] = lambda: None
+        """What happens before a call meets the first layer: other threads have their turn."""
         self.answered = 0
         """How many requests moto has answered, those behind Trivet's back included."""
         self._recordings: list[Calls] = []
@@ -165,6 +166,7 @@ class Wire:
             assert answer is not None
             return answer
 
+        self.meanwhile()
         call = self._noted(_SERVICES[endpoint._endpoint_prefix], request)  # type: ignore[attr-defined]
         deliver = moto
         for layer in reversed(self.layers):
@@ -225,16 +227,6 @@ def answering(answer: Callable[[Call], Mapping[str, Any] | None]) -> Layer:
         return deliver() if result is None else call.answered(result)
 
     return answered
-
-
-def in_turn(clock: Clock) -> Layer:
-    """Return a layer at which other threads have their turn, as while a call is under way."""
-
-    def others_first(call: Call, deliver: Deliver) -> AWSResponse:
-        clock.sleep(0)
-        return deliver()
-
-    return others_first
 
 
 @contextmanager

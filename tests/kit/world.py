@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -13,7 +14,7 @@ from .clock import Clock, standing
 from .emulated import Executions, simulator
 from .http import Api
 from .names import NAME
-from .wire import Wire, in_turn
+from .wire import Wire
 
 MANY = 40
 """Calls after which a scenario counts as one that does not come to an end."""
@@ -24,7 +25,8 @@ class World(Api):
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
         executions = Executions(clock)
-        wire.layers = [in_turn(clock), executions, simulator]
+        wire.layers = [executions, simulator]
+        wire.meanwhile = partial(clock.sleep, 0)
         super().__init__(wire, checks.of_use)
         self.clock = clock
         self._beginning = Beginning(wire, clock, executions)
