@@ -3,13 +3,15 @@
 import io
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.kit import account, product
+from tests.kit import account, packaged, product
 from tests.kit.clock import Clock, standing
 from tests.kit.http import Api
+from tests.kit.shared import made_once
 from tests.kit.wire import Wire
 from tests.kit.world import World, fresh
 
@@ -41,6 +43,12 @@ def _sdk_environment() -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ |= kept
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A copy of the checkout with its packages, made once for all workers: do not change it."""
+    return made_once(tmp_path_factory, worker_id, "packaged", packaged.make_packages)
 
 
 @pytest.fixture

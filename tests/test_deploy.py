@@ -7,6 +7,7 @@ that comes before is looked at here; the API's own definition is held to in `tes
 import base64
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import pytest
 
 from tests.kit import product
 from tests.kit.http import request_event
-from tests.kit.packaged import chalice, copy_project, invoke, unpack
+from tests.kit.packaged import chalice, invoke, unpack
 from tools.child import REPOSITORY
 from tools.embedded_aws import EmbeddedAws, embedded_aws
 
@@ -56,12 +57,13 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    project = tmp_path_factory.mktemp("deploying") / "project"
-    copy_project(project)
+def deployed(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Deployment]:
+    # With the package that Chalice has built already, and takes again.
+    changed = tmp_path_factory.mktemp("deploying") / "project"
+    shutil.copytree(project, changed, symlinks=True)
     with embedded_aws(region="us-east-1") as aws:
-        done = chalice(project, "deploy", "--stage", "dev", environment=aws.environment)
-        yield Deployment(aws, project, done)
+        done = chalice(changed, "deploy", "--stage", "dev", environment=aws.environment)
+        yield Deployment(aws, changed, done)
 
 
 def test_deployment_is_as_configured(deployed: Deployment) -> None:

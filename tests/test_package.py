@@ -13,33 +13,19 @@ from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
 from chalice.utils import UI, OSUtils
 
 from tests.kit.http import request_event
-from tests.kit.packaged import copy_project, invoke, package, unpack
+from tests.kit.packaged import STAGES, copy_project, invoke, package, unpack
 from tests.kit.product import ENDPOINTS
-from tests.kit.shared import made_once
 from tools import check_package
 from tools.child import REPOSITORY
 from tools.embedded_aws import embedded_aws
 from tools.make_policies import generated
 
-STAGES = ("dev", "prod")
 FUNCTIONS = {
     "APIHandler": "app.app",
     "DriftRun": "app.drift_run",
     "FleetStep": "app.fleet_step",
     "IamChange": "app.iam_change",
 }
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A copy of the checkout with its packages: `dev` and `prod`."""
-
-    def make(folder: Path) -> None:
-        copy_project(folder)
-        for stage in STAGES:
-            package(folder, stage, "--stage", stage)
-
-    return made_once(tmp_path_factory, worker_id, "packaged", make)
 
 
 def sam(project: Path, stage: str) -> dict[str, Any]:
@@ -66,16 +52,14 @@ def test_package_answers_by_itself(project: Path, tmp_path: Path) -> None:
     assert json.loads(answer["body"])["status"] == "ok"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_template_passes_cfn_lint(project: Path, stage: str) -> None:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "cfn-lint", project / stage / "sam.json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_templates_pass_cfn_lint(project: Path) -> None:
+    assert linted(*(project / stage / "sam.json" for stage in STAGES)) == (0, "")
 
-    assert (done.returncode, done.stdout) == (0, "")
+
+def linted(*templates: Path) -> tuple[int, str]:
+    lint = Path(sys.executable).parent / "cfn-lint"
+    done = subprocess.run([lint, *templates], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -125,18 +109,6 @@ def test_every_route_asks_for_a_signature(project: Path, stage: str) -> None:
     assert (api["EndpointConfiguration"], api["StageName"]) == ("REGIONAL", stage)
 
 
-def test_schedule_is_configuration(project: Path, tmp_path: Path) -> None:
-    changed = tmp_path / "project"
-    shutil.copytree(project, changed, symlinks=True)
-    config = changed / ".chalice" / "config.json"
-    config.write_text(config.read_text().replace("rate(1 hour)", "rate(10 minutes)"))
-
-    template = json.loads((package(changed, "out", "--stage", "dev") / "sam.json").read_text())
-
-    [schedule] = template["Resources"]["DriftRun"]["Properties"]["Events"].values()
-    assert schedule["Properties"]["Schedule"] == "rate(10 minutes)"
-
-
 @pytest.mark.parametrize("stage", STAGES)
 def test_functions_are_named_as_chalice_deploy_names_them(project: Path, stage: str) -> None:
     """The stack's name stands for `trivet-<stage>`; the real transform keeps the names."""
@@ -161,22 +133,28 @@ def test_functions_are_named_as_chalice_deploy_names_them(project: Path, stage: 
     assert rule["Properties"]["RuleName"] == {"Fn::Sub": f"{app}-iam_change-event"}
 
 
-def test_configuration_in_the_docs_packages(project: Path, tmp_path: Path) -> None:
-    """Each block of docs/private-api.md, put into a stage, makes a template that is right."""
+@pytest.mark.parametrize(
+    "number", [0, *(pytest.param(each, marks=pytest.mark.soak) for each in (1, 2))]
+)
+def test_configuration_packages(project: Path, tmp_path: Path, number: int) -> None:
+    """Each block of docs/private-api.md, put into a stage, and another schedule."""
     text = (REPOSITORY / "docs" / "private-api.md").read_text()
     blocks = re.findall(r"^```json config \w+\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 3
     changed = tmp_path / "project"
     shutil.copytree(project, changed, symlinks=True)
     config = changed / ".chalice" / "config.json"
-    original = json.loads(config.read_text())
-    assert len(blocks) == 3
-    for number, block in enumerate(blocks):
-        stages = {**original["stages"], "dev": original["stages"]["dev"] | json.loads(block)}
-        config.write_text(json.dumps(original | {"stages": stages}))
-        template = package(changed, f"out-{number}", "--stage", "dev") / "sam.json"
-        lint = Path(sys.executable).parent / "cfn-lint"
-        done = subprocess.run([lint, template], capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout) == (0, ""), block
+    stages = json.loads(config.read_text().replace("rate(1 hour)", "rate(10 minutes)"))
+    stages["stages"]["dev"] |= json.loads(blocks[number])
+    config.write_text(json.dumps(stages))
+
+    template = package(changed, "out", "--stage", "dev") / "sam.json"
+
+    [schedule] = json.loads(template.read_text())["Resources"]["DriftRun"]["Properties"][
+        "Events"
+    ].values()
+    assert schedule["Properties"]["Schedule"] == "rate(10 minutes)"
+    assert linted(template) == (0, "")
 
 
 def test_no_stale_package_is_served_after_a_renaming(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ import pytest
 from app import app
 from chalicelib import settings
 from chalicelib.api import problems
+from tests.kit.account import in_memory
+from tests.kit.clock import standing
+from tests.kit.emulated import Executions
+from tests.kit.http import Api
 from tools.child import REPOSITORY
-from tools.embedded_aws import embedded_aws
-from tools.local_api import local_api
-from tools.local_http import send
 
 README = REPOSITORY / "README.md"
 DOCS = REPOSITORY / "docs"
@@ -30,9 +31,11 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with embedded_aws() as aws, local_api(aws.environment) as (url, _):
-        yield url
+def api() -> Iterator[Api]:
+    """The API as `make serve` has it: executions run, policies are not simulated."""
+    with standing() as clock, in_memory(executions=False) as wire:
+        wire.layers = [Executions(clock)]
+        yield Api(wire)
 
 
 def test_readme_is_what_a_newcomer_reads() -> None:
@@ -42,9 +45,9 @@ def test_readme_is_what_a_newcomer_reads() -> None:
     assert len(picture) < 300_000
 
 
-def test_the_first_request_is_answered_as_shown(url: str) -> None:
+def test_the_first_request_is_answered_as_shown(api: Api) -> None:
     shown = json.loads(blocks(README, "json")[0])
-    answered = sent(blocks(README, "sh")[0], url)
+    answered = sent(blocks(README, "sh")[0], api)
     assert skeleton(shown) == skeleton(answered)
     assert len(answered["smoke_test"]["checks"]) == 19
     assert len(answered["changes"]) == 22
@@ -55,7 +58,7 @@ def test_the_first_request_is_answered_as_shown(url: str) -> None:
     assert all(change in answered["changes"] for change in shown["changes"])
 
 
-def test_the_requests_of_the_page_on_the_api_work_in_their_order(url: str) -> None:
+def test_the_requests_of_the_page_on_the_api_work_in_their_order(api: Api) -> None:
     requests = [
         request
         for block in blocks(DOCS / "api.md", "sh")
@@ -63,7 +66,7 @@ def test_the_requests_of_the_page_on_the_api_work_in_their_order(url: str) -> No
     ]
     assert len(requests) >= 10
     for request in requests:
-        answered = sent(soon(request), url)
+        answered = sent(soon(request), api)
         assert "status" not in answered or answered["status"] in {"ready", "incomplete", "finished"}
 
 
@@ -138,14 +141,14 @@ def test_every_problem_type_and_every_outcome_of_a_report_is_in_the_runbook() ->
     assert {f"run-{each}" for each in ("not-reached", "stopped", "account-error")} <= headings
 
 
-def sent(command: str, url: str) -> Any:
-    """Send what a curl command would send, to the API at `url`; return what it was answered."""
+def sent(command: str, api: Api) -> Any:
+    """Send what a curl command would send; return what it was answered."""
     words = shlex.split(command.replace("\\\n", " "))
     assert words[:2] == ["curl", "-s"]
     method = words[words.index("-X") + 1] if "-X" in words else "GET"
     body = json.loads(words[words.index("-d") + 1]) if "-d" in words else None
     [address] = [each for each in words if each.startswith(LOCAL)]
-    answer = send(method, address.replace(LOCAL, url), body)
+    answer = api.request(method, address.removeprefix(LOCAL), body)
     assert answer.status in {200, 201}, (command, answer.body)
     return answer.body
 

@@ -21,7 +21,6 @@ from tools import breadth, check_package, serve
 from tools import demo_report as report
 from tools.child import REPOSITORY, ChildError
 from tools.embedded_aws import EmbeddedAws, embedded_aws, without_aws
-from tools.local_api import local_api
 from tools.local_http import HOST, NoAnswerError, free_port, is_free, send
 
 ACCOUNT_ROLE = "arn:aws:iam::123456789012:role/"
@@ -127,12 +126,11 @@ def test_embedded_aws_ends_when_its_parent_is_killed() -> None:
     assert eventually(lambda: is_free(int(endpoint.rpartition(":")[2])))
 
 
-def test_embedded_aws_forgets_everything_on_reset() -> None:
-    with embedded_aws() as running:
-        iam = client(running, "iam")
-        iam.create_role(RoleName="forgotten", AssumeRolePolicyDocument="{}")
-        running.reset()
-        assert iam.list_roles()["Roles"] == []
+def test_embedded_aws_forgets_everything_on_reset(aws: EmbeddedAws) -> None:
+    iam = client(aws, "iam")
+    iam.create_role(RoleName="forgotten", AssumeRolePolicyDocument="{}")
+    aws.reset()
+    assert iam.list_roles()["Roles"] == []
 
 
 def test_embedded_aws_on_a_port_in_use_says_so(taken_port: int) -> None:
@@ -183,7 +181,9 @@ def test_serve_refuses_what_is_no_port(text: str) -> None:
     assert "is not a port number" in done.stderr or "expected one argument" in done.stderr
 
 
-@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "stop_signal", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)]
+)
 def test_serve_answers_and_ends_cleanly(
     stop_signal: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,18 +199,20 @@ def test_serve_answers_and_ends_cleanly(
         assert serving.stdout is not None
         lines = iter(serving.stdout.readline, "")
         assert any(f"Trivet listens on http://{HOST}:{port}" in line for line in lines)
-        assert send("GET", f"http://{HOST}:{port}/health").body["status"] == "ok"
-        made = send("PUT", f"http://{HOST}:{port}/environments/told", {})
-        assert made.status == 201
+        printed = ""
+        while "/reapply" not in printed:
+            printed += next(lines)
+        follow_what_it_prints(printed)
         serving.send_signal(stop_signal)
         rest = "".join(lines)
         assert serving.wait(20) == 0
 
     assert rest.endswith("Stopped.\n")
-    *requests, _, _ = rest.rpartition("curl")[2].splitlines()[2:]
-    assert [line.split()[1:] for line in requests] == [
-        ["GET", "/health", "200"],
-        ["PUT", "/environments/told", "201"],
+    requests = re.findall(r"^\d\d:\d\d:\d\d  (.*)$", rest, re.MULTILINE)
+    assert [each.split() for each in requests] == [
+        ["POST", "/environments", "201"],
+        ["GET", f"/environments/{serve.NAME}/drift", "200"],
+        ["POST", f"/environments/{serve.NAME}/reapply", "200"],
     ]
     log = (REPOSITORY / "build" / f"serve-{port}.log").read_text()
     assert "change applied" in log
@@ -219,11 +221,10 @@ def test_serve_answers_and_ends_cleanly(
     assert is_free(port)
 
 
-def test_the_drift_that_serve_tells_how_to_cause_is_seen_and_put_back(aws: EmbeddedAws) -> None:
-    with local_api(aws.environment) as (url, _):
-        printed = serve.EXAMPLES.format(url=url, aws=aws.endpoint, name=serve.NAME)
-        commands = re.findall(r"^  (curl (?:.*\\\n)*.*)$", printed, re.MULTILINE)
-        provisioned, caused, seen, put_back = [shell(each) for each in commands]
+def follow_what_it_prints(printed: str) -> None:
+    """Do what the reader is told: provision, cause drift, see it, put it back."""
+    commands = re.findall(r"^  (curl (?:.*\\\n)*.*)$", printed, re.MULTILINE)
+    provisioned, caused, seen, put_back = [shell(each) for each in commands]
     assert json.loads(provisioned)["status"] == "ready"
     assert "DetachRolePolicyResponse" in caused
     [change] = json.loads(seen)["changes"]

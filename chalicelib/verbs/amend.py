@@ -65,7 +65,8 @@ def _amended(
         entry = recorded(installation, account_id, name)
         entry.check_free(installation.operation.clock.now())
         environment = amended(entry.environment)
-        if environment == entry.environment:
+        # One that died half-way left its lease: it is taken over, so that history tells of both.
+        if environment == entry.environment and entry.lease is None:
             return Result(environment, entry.look)
         hold = environments.hold(entry, environment, operation)
         if hold is not None:

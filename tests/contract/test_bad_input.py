@@ -36,6 +36,10 @@ def bounded(examples: int) -> settings:
     )
 
 
+# Each has a table of its own, in which no member is registered.
+pytestmark = pytest.mark.home
+
+
 @pytest.fixture(autouse=True)
 def _on_its_own(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Let no time pass, and nothing be recorded yet."""

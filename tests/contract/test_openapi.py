@@ -18,6 +18,9 @@ from tests.kit.http import Api
 from tests.kit.names import ROOT
 from tests.kit.wire import Wire
 
+# The document is of no account.
+pytestmark = pytest.mark.home
+
 AT_HOME = {
     ("POST", "/environments"),
     ("PUT", "/environments/{name}"),

@@ -24,7 +24,8 @@ from tools.local_http import HOST, free_port, send
 
 from .test_fourth_role import add_glue
 
-pytestmark = pytest.mark.slow
+# Its processes have an account of their own.
+pytestmark = [pytest.mark.slow, pytest.mark.home]
 
 NAME = "datalake-consumer-dev"
 

@@ -42,7 +42,7 @@ def seen() -> dict[str, Any]:
         hold()
         reapplied = world.post(f"/environments/{NAME}/reapply").body
         described = document()["components"]["schemas"]["ChangeKind"]
-        return {
+        result = {
             "plan": kinds(planned["changes"]),
             "drift": [each["summary"] for each in found["changes"]],
             "report": [report["outcome"], kinds(report["changes"])],
@@ -55,6 +55,9 @@ def seen() -> dict[str, Any]:
                 each for each in IAM_CHANGES["detail"]["eventName"] if "InstanceProfile" in each
             ),
         }
+        # The kit's list of what the oldest SDK knows has the calls that Trivet makes without it.
+        world.wire.calls.clear()
+        return result
 
 
 if __name__ == "__main__":

@@ -39,6 +39,16 @@ print(json.dumps({"answer": answer, "outside": outside}))
 """
 
 
+STAGES = ("dev", "prod")
+
+
+def make_packages(project: Path) -> None:
+    """Make a copy of the checkout with its packages, each in a folder named for its stage."""
+    copy_project(project)
+    for stage in STAGES:
+        package(project, stage, "--stage", stage)
+
+
 def copy_project(folder: Path) -> None:
     """Copy what Chalice packages, and nothing that it left behind."""
     folder.mkdir()
