@@ -139,7 +139,7 @@ def test_a_generated_client_lives_through_an_environments_life(
 def _without_times(document: Any) -> Any:
     """Return a document without its times, which one and the same can be written in many ways."""
     if isinstance(document, dict):
-        times = ("_at", "at", "_until", "_time")
+        times = ("_at", "at", "until", "_time")
         kept = {key: each for key, each in document.items() if not key.endswith(times)}
         return {key: _without_times(each) for key, each in kept.items()}
     return [_without_times(each) for each in document] if isinstance(document, list) else document

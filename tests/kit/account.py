@@ -15,7 +15,6 @@ from unittest.mock import patch
 import boto3
 import botocore.session
 from moto import mock_aws
-from moto.core.base_backend import AccountSpecificBackend
 from moto.core.models import botocore_stubber
 
 from . import models, product, quick_moto, wire
@@ -39,18 +38,19 @@ def in_memory(region: str = "us-east-1", executions: bool = True) -> Iterator[wi
         "iam": {"load_aws_managed_policies": True},
     }
     product.forget_account()
-    AccountSpecificBackend.get_session()  # moto's own, made before Trivet's takes its place
     _clients.clear()
     with (
         patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}),
         quick_moto.installed(),
-        patch.object(botocore.session, "get_session", _trivets_session),
         mock_aws(config=settings),
         # Executions that really run make clients of any service, which Trivet's session has not.
         patch.object(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=_session())),
         wire.installed() as installed,
         patch.dict(os.environ, _home_credentials(region)),
     ):
+        # For Trivet alone: moto's executions call services that Trivet's session knows no more.
+        with patch.object(botocore.session, "get_session", _trivets_session):
+            product.home()
         product.lock_by(Semaphore)
         yield installed
         if IN_MEMBER:
