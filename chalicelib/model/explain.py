@@ -45,17 +45,29 @@ def trust(expected: Document, actual: Document) -> Explanation:
     return _explained(said(compared), compared)
 
 
+_ONLY_DENY = {
+    "AWSCompromisedKeyQuarantine",
+    "AWSCompromisedKeyQuarantineV2",
+    "AWSCompromisedKeyQuarantineV3",
+    "AWSDenyAll",
+    "AWSIAMIdentityCenterAllowListForIdentityContext",
+}
+"""The AWS managed policies at path / that allow nothing."""
+
+
 def attachment(expected: str | None, actual: str | None) -> Explanation:
     """Explain a managed policy, by its ARN, that is not attached or is attached besides.
 
-    What the policy says is not looked at: most policies allow.
+    What the policy says is not looked at: all but a few of AWS's own allow something.
     """
     if expected == actual:
         return _plain(_NOTHING, "none")
     if actual is None:
         return _plain(f"{_name(expected)} is not attached", "narrowed")
     if expected is None:
-        return _plain(f"{_name(actual)} is attached besides", "widened")
+        only_denies = actual.split(":")[4] == "aws" and _name(actual) in _ONLY_DENY
+        effect: Effect = "narrowed" if only_denies else "widened"
+        return _plain(f"{_name(actual)} is attached besides", effect)
     return _plain(f"{_name(actual)} is attached; declared: {_name(expected)}", "altered")
 
 

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from moto.iam import models as moto_iam
 
 from chalicelib.model import explain
 from chalicelib.model.change import Explanation
+from chalicelib.model.documents import listed
 
 ROOT = Path(__file__).parent.parent.parent
 PLACES = {
@@ -428,6 +430,28 @@ def test_attachments() -> None:
         "TrivetEnvironmentBoundary is attached; declared: AmazonS3FullAccess", "altered"
     )
     assert explain.attachment(S3_FULL, S3_FULL) == Explanation("nothing differs", "none")
+
+
+def test_aws_managed_policies_that_only_deny_narrow() -> None:
+    told = {
+        name
+        for name in known_managed_policies()
+        if explain.attachment(None, f"arn:aws:iam::aws:policy/{name}").effect == "narrowed"
+    }
+    allow_nothing = {
+        name
+        for name, policy in known_managed_policies().items()
+        if policy["Path"] == "/"
+        and all(each["Effect"] == "Deny" for each in listed(policy["Document"]["Statement"]))
+    }
+    assert told == allow_nothing
+    theirs = explain.attachment(None, "arn:aws:iam::123456789012:policy/AWSDenyAll")
+    assert theirs.effect == "widened"
+
+
+def known_managed_policies() -> Any:
+    """Return AWS's managed policies, as moto has them from AWS."""
+    return json.loads(vars(moto_iam)["aws_managed_policies_data"])
 
 
 def test_boundaries() -> None:
