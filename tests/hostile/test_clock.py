@@ -1,5 +1,7 @@
 """The kit's clock: threads wait side by side, and time passes only when all of them do."""
 
+import _thread
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Condition
@@ -49,7 +51,22 @@ def test_a_wait_ends_with_what_it_is_for_or_with_its_time(
     assert clock.now() - began == pytest.approx(8)
 
 
-def test_threads_that_wait_for_each_other_fail(clock: Clock) -> None:
+def test_threads_that_wait_for_each_other_fail(clock: Clock, pool: ThreadPoolExecutor) -> None:
     never: Future[None] = Future()
+    other = pool.submit(never.result)
     with pytest.raises(AssertionError, match="every thread waits for another one"):
         never.result()
+    never.set_result(None)
+    other.result()
+
+
+def test_who_waits_alone_waits_for_a_thread_that_takes_no_turns(clock: Clock) -> None:
+    done: Future[str] = Future()
+
+    def do() -> None:
+        time.sleep(0.01)
+        done.set_result("done")
+
+    # Behind the clock's back, as pytest's own threads are started.
+    _thread.start_new_thread(do, ())
+    assert done.result() == "done"
