@@ -46,7 +46,7 @@ def account() -> Iterator[World]:
 
 
 @any_drifts
-@settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate])
 def test_any_drifts_are_repaired_to_the_state_of_a_twin(
     account: World, drifts: Any, boundary: str | None, run: Any
 ) -> None:

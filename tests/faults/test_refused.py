@@ -62,9 +62,9 @@ def _denied(situation: Situation, action: str, log: io.StringIO) -> None:
         assert inventory.everything() == situation.undisturbed().state
 
 
-def test_any_change_denied(scenario: Scenario, log: io.StringIO) -> None:
-    """The soak test has readings denied too."""
-    for action in sorted({call.action for call in POST.undisturbed().calls if call.writes}):
+def test_changes_denied(scenario: Scenario, log: io.StringIO) -> None:
+    """One of the table, of IAM and of Step Functions each; the soak test has all calls denied."""
+    for action in ("TransactWriteItems", "AttachRolePolicy", "CreateRole", "StartExecution"):
         with scenario(action=action):
             _denied(POST, action, log)
 
