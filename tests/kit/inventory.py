@@ -5,11 +5,18 @@ Times are left out everywhere. `held` is for one account at two moments; `resour
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from moto.backends import get_backend
+from moto.iam.models import AWSManagedPolicy
+from moto.stepfunctions.responses import get_backend as states_backend
+from moto.utilities.utils import get_partition
+
 from .account import client
-from .names import RECORDS, TABLE
+from .names import ACCOUNT, HOME, RECORDS, TABLE
 
 _VOLATILE = ("created_at", "updated_at", "checked_at", "created_by", "updated_by")
 _KINDS = ("roles", "policies", "state machines")
@@ -17,46 +24,58 @@ _KINDS = ("roles", "policies", "state machines")
 
 def held() -> dict[str, Any]:
     """Return all roles, own managed policies, state machines and table items there are."""
-    dynamodb = client("dynamodb")
-    tables = dynamodb.list_tables()["TableNames"]
-    return _in_bulk() | {
-        "items": {table: dynamodb.scan(TableName=table)["Items"] for table in tables}
+    tables = get_backend("dynamodb")[HOME][_region()].tables
+    return _held() | {
+        "items": {
+            name: [item.to_json()["Attributes"] for item in table.all_items()]
+            for name, table in tables.items()
+        }
     }
 
 
-def _in_bulk() -> dict[str, Any]:
-    """Return what `held` has but for the items; role by role it would take ten times as long."""
-    states = client("stepfunctions")
-    machines = [each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]]
-    settings, heads = _settings(), _heads()
+def _held() -> dict[str, Any]:
+    """Return what `held` has but for the items."""
     return {
-        "roles": {
-            each["RoleName"]: _role(each, settings[each["RoleName"]])
-            for each in _details("Role")["RoleDetailList"]
-        },
-        "policies": {
-            each["Arn"]: _policy(each, heads[each["Arn"]])
-            for each in _details("LocalManagedPolicy")["Policies"]
-        },
-        "state machines": {arn: _state_machine(arn) for arn in machines},
+        "roles": {name: role(name) for name in sorted(_roles())},
+        "policies": {arn: policy(arn) for arn in _policies()},
+        "state machines": _state_machines(),
     }
 
 
 def role(name: str) -> dict[str, Any]:
     """Return what `held` has of one role."""
-    details = {each["RoleName"]: each for each in _details("Role")["RoleDetailList"]}
-    return _role(details[name], _settings()[name])
+    found = _roles()[name]
+    return {
+        "id": found.id,
+        "arn": found.arn,
+        "path": found.path,
+        "description": found.description,
+        "session": found.max_session_duration,
+        "boundary": found.permissions_boundary_arn,
+        "tags": tags_of(found.tags),
+        "trust": json.loads(found.assume_role_policy_document),
+        "attached": sorted(found.managed_policies),
+        "inline": {each: json.loads(text) for each, text in found.policies.items()},
+    }
 
 
 def policy(arn: str) -> dict[str, Any]:
     """Return what `held` has of one policy."""
-    details = {each["Arn"]: each for each in _details("LocalManagedPolicy")["Policies"]}
-    return _policy(details[arn], _heads()[arn])
+    found = _policies()[arn]
+    [default] = [each for each in found.versions if each.is_default]
+    return {
+        "id": found.id,
+        "arn": arn,
+        "path": found.path,
+        "tags": tags_of(found.tags.values()),
+        "document": json.loads(default.document),
+        "versions": len(found.versions),
+    }
 
 
 def resources() -> dict[str, Any]:
     """Return all roles, policies and state machines, ids and how many versions there are apart."""
-    found = _in_bulk()
+    found = _held()
     return {
         kind: {
             name: {key: each[key] for key in each if key not in ("id", "versions")}
@@ -105,58 +124,48 @@ def _newest_executions(machines: Iterable[str]) -> set[str]:
     return {each[0]["executionArn"] for each in listed if each}
 
 
-def _details(kind: str) -> Any:
-    return client("iam").get_account_authorization_details(Filter=[kind])
+# moto's own memory: to ask its API for all of it takes longer than most of what tests do.
 
 
-def _settings() -> dict[str, Any]:
-    """Return what the bulk listing lacks of roles, by name."""
-    return {each["RoleName"]: each for each in client("iam").list_roles(MaxItems=1000)["Roles"]}
+def _region() -> str:
+    return os.environ["AWS_DEFAULT_REGION"]
 
 
-def _heads() -> dict[str, Any]:
-    """Return what the bulk listing lacks of policies in moto, by ARN."""
-    listed = client("iam").list_policies(Scope="Local", MaxItems=1000)["Policies"]
-    return {each["Arn"]: each for each in listed}
+def _iam() -> Any:
+    return get_backend("iam")[ACCOUNT][get_partition(_region())]
 
 
-def _role(found: Any, settings: Any) -> dict[str, Any]:
+def _roles() -> Mapping[str, Any]:
+    return {each.name: each for each in _iam().roles.values()}
+
+
+def _policies() -> Mapping[str, Any]:
     return {
-        "id": found["RoleId"],
-        "arn": found["Arn"],
-        "path": found["Path"],
-        "description": settings.get("Description"),
-        "session": settings["MaxSessionDuration"],
-        "boundary": found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
-        "tags": tags_of(found.get("Tags", [])),
-        "trust": found["AssumeRolePolicyDocument"],
-        "attached": sorted(each["PolicyArn"] for each in found["AttachedManagedPolicies"]),
-        "inline": {each["PolicyName"]: each["PolicyDocument"] for each in found["RolePolicyList"]},
+        arn: each
+        for arn, each in _iam().managed_policies.items()
+        if not isinstance(each, AWSManagedPolicy)
     }
 
 
-def _policy(found: Any, head: Any) -> dict[str, Any]:
-    [default] = [each for each in found["PolicyVersionList"] if each["IsDefaultVersion"]]
-    return {
-        "id": head["PolicyId"],
-        "arn": head["Arn"],
-        "path": head["Path"],
-        "tags": tags_of(client("iam").list_policy_tags(PolicyArn=head["Arn"])["Tags"]),
-        "document": default["Document"],
-        "versions": len(found["PolicyVersionList"]),
-    }
+def _as_told(time: datetime) -> str:
+    """Return a time as the API tells it: to the millisecond."""
+    milliseconds = time.microsecond // 1000
+    return time.replace(microsecond=milliseconds * 1000, tzinfo=UTC).isoformat()
 
 
-def _state_machine(arn: str) -> dict[str, Any]:
-    states = client("stepfunctions")
-    machine = states.describe_state_machine(stateMachineArn=arn)
-    tags = states.list_tags_for_resource(resourceArn=arn)["tags"]
+def _state_machines() -> dict[str, Any]:
+    backend = states_backend(ACCOUNT, _region())
     return {
-        "id": machine["creationDate"].isoformat(),
-        "arn": arn,
-        "role": machine["roleArn"],
-        "definition": json.loads(machine["definition"]),
-        "tags": {tag["key"]: tag["value"] for tag in tags},
+        each.arn: {
+            "id": _as_told(each.creation_date),
+            "arn": each.arn,
+            "role": each.roleArn,
+            "definition": json.loads(each.definition),
+            "tags": {
+                tag["key"]: tag["value"] for tag in backend.list_tags_for_resource(each.arn)["tags"]
+            },
+        }
+        for each in backend.state_machines
     }
 
 
