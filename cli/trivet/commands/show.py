@@ -1,5 +1,6 @@
 """Commands that look at environments: `list`, `show`, `history`, `wiring`."""
 
+from functools import partial
 from typing import Any
 
 import click
@@ -114,26 +115,35 @@ def history(session: Session, name: str, limit: int) -> None:
 )
 @with_account_session
 def wiring_(session: Session, name: str, form: str) -> None:
-    """Draw who may do what to whom, with each check's result.
+    """Draw who may do what to whom, with each check's result and each role's breadth.
 
     \b
     trivet wiring datalake-consumer-dev
     trivet wiring datalake-consumer-dev --format svg > wiring.svg
     """
     from trivet import wiring
+    from trivet.wiring import breadth
 
     environment = session.get(session.environments(name))
     if session.output == "json":
         output.document(environment)
         return
     profile = _profile(session, environment["profile"])
+    breadths = breadth.read(environment, partial(_history_page, session, name))
     match form:
         case "svg":
-            click.echo(wiring.svg(environment, profile), nl=False)
+            click.echo(wiring.svg(environment, profile, breadths), nl=False)
         case "mermaid":
-            click.echo(wiring.mermaid(environment, profile), nl=False)
+            click.echo(wiring.mermaid(environment, profile, breadths), nl=False)
         case _:
-            _print_wiring(wiring.text(environment, profile))
+            _print_wiring(wiring.text(environment, profile, breadths))
+
+
+def _history_page(session: Session, name: str, cursor: str | None) -> Document:
+    from trivet.wiring import breadth
+
+    query = {"limit": breadth.PAGE_SIZE, "cursor": cursor}
+    return session.api.call("GET", session.environments(name, "history"), query=query).body
 
 
 def _profile(session: Session, name: str) -> Document | None:

@@ -4,6 +4,7 @@ Every path here is there twice, as in the API: for home, and under `/accounts/{a
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request
@@ -12,8 +13,9 @@ from markupsafe import Markup
 
 from trivet import wiring
 from trivet.api import path_of
-from trivet.console.pages import Place, asked, call, next_page, under_way
+from trivet.console.pages import Place, Query, asked, call, next_page, under_way
 from trivet.errors import Problem
+from trivet.wiring import breadth
 
 pages = Blueprint("environments", __name__)
 
@@ -43,15 +45,23 @@ def show(name: str, account_id: str | None = None) -> ResponseReturnValue:
     """Show one environment: roles, wiring, declaration, and what can be done to it."""
     place = Place(account_id)
     environment = call("GET", place.path(name))
+    breadths = breadth.read(environment, partial(_history_page, place, name))
+    drawn = wiring.svg(environment, _profile(environment["profile"]), breadths)
     values = {
         "place": place,
         "environment": environment,
-        "picture": Markup(wiring.svg(environment, _profile(environment["profile"]))),  # noqa: S704
+        "breadths": breadths,
+        "picture": Markup(drawn),  # noqa: S704
         "pauses": PAUSES,
     }
     if environment["smoke_test"]["status"] in _UNSETTLED:
         return under_way("environment.html", **values)
     return render_template("environment.html", refreshes=False, **values)
+
+
+def _history_page(place: Place, name: str, cursor: str | None) -> dict[str, Any]:
+    query: Query = {"limit": breadth.PAGE_SIZE, "cursor": cursor}
+    return call("GET", place.path(name, "history"), query=query)
 
 
 def _profile(name: str) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """The wiring as a Mermaid flowchart: https://mermaid.js.org/syntax/flowchart.html."""
 
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 
 from trivet.wiring.graph import Card, Result, Statement, Wiring
 from trivet.wiring.plain import MARKS
@@ -11,6 +12,9 @@ _STROKES: Mapping[Result, str] = {
     "skipped": "stroke:#9a6700",
     "unknown": "stroke:#6e7781",
 }
+
+_WIDTH = 60
+"""Characters of a line in a node, at most."""
 
 
 def written(wiring: Wiring) -> str:
@@ -41,7 +45,9 @@ def _has_failed(card: Card) -> bool:
 
 def _node(card: Card) -> str:
     own = [_marked(each, each.text) for each in card.statements if each.target is None]
-    label = "<br/>".join([f"<b>{_escaped(card.key)}</b>", _escaped(card.name), *own])
+    told = [] if card.breadth is None else card.breadth.lines()
+    broad = [_escaped(part) for each in told for part in wrap(each, _WIDTH, break_on_hyphens=False)]
+    label = "<br/>".join([f"<b>{_escaped(card.key)}</b>", _escaped(card.name), *broad, *own])
     return f'["{label}"]' if card.trust is not None else f'[["{label}"]]'
 
 

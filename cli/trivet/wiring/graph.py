@@ -2,14 +2,15 @@
 
 The smoke test's checks carry it: each has the name of an expectation, in words, and its
 result. `read` turns the names into statements about roles; a name that it cannot read is kept, to
-be listed beside the picture. What else the roles' policies allow (services, `*`) no document of an
-environment tells, so that the breadth shown is that of the profile's parameters.
+be listed beside the picture. What else the roles' policies allow, `trivet.wiring.breadth` reads.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard, get_args
+
+from trivet.wiring.breadth import Breadth
 
 Result = Literal["passed", "failed", "skipped", "unknown"]
 
@@ -51,7 +52,8 @@ class Statement:
 class Card:
     """A role, or the state machine: who may assume it, and what it may do.
 
-    `trust` is `None` for the state machine, which nobody assumes.
+    `trust` is `None` for the state machine, which nobody assumes. `breadth` is `None` where it was
+    not read.
     """
 
     key: str
@@ -59,6 +61,7 @@ class Card:
     services: tuple[str, ...]
     trust: Statement | None
     statements: tuple[Statement, ...]
+    breadth: Breadth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Wiring:
     smoke_test: str
     cards: tuple[Card, ...]
     others: tuple[Statement, ...]
-    breadth: tuple[str, ...]
+    parameters: tuple[str, ...]
     """The profile's parameters with their values, as far as the documents tell them."""
 
     def statements(self) -> Iterator[Statement]:
@@ -88,8 +91,16 @@ class Wiring:
         return [each for each in self.statements() if each.result == "failed"]
 
 
-def read(environment: Mapping[str, Any], profile: Mapping[str, Any] | None = None) -> Wiring:
-    """Read the wiring from an environment document, and its profile's where there is one."""
+def read(
+    environment: Mapping[str, Any],
+    profile: Mapping[str, Any] | None = None,
+    breadth: Mapping[str, Breadth] | None = None,
+) -> Wiring:
+    """Read the wiring from an environment document, and its profile's where there is one.
+
+    Args:
+        breadth: of each role, by its key, as `breadth.read` returns it.
+    """
     names = {key: _line(role["name"]) for key, role in environment["roles"].items()}
     smoke_test = environment["smoke_test"]
     checks = smoke_test.get("checks") or [{"name": each} for each in _USUAL]
@@ -97,7 +108,7 @@ def read(environment: Mapping[str, Any], profile: Mapping[str, Any] | None = Non
     found = _Reader(keys)
     for check in checks:
         found.add(check)
-    cards = [_role_card(key, names[key], found) for key in keys]
+    cards = [_role_card(key, names[key], found, (breadth or {}).get(key)) for key in keys]
     machine = _machine_card(str(smoke_test.get("state_machine_arn") or ""), found)
     return Wiring(
         environment=_line(environment["name"]),
@@ -106,7 +117,7 @@ def read(environment: Mapping[str, Any], profile: Mapping[str, Any] | None = Non
         smoke_test=str(smoke_test.get("status") or "pending"),
         cards=(*cards, machine),
         others=tuple(found.others),
-        breadth=tuple(_breadth(environment, profile or {})),
+        parameters=tuple(_parameters(environment, profile or {})),
     )
 
 
@@ -172,12 +183,12 @@ def _is_result(value: Any) -> TypeGuard[Result]:
     return value in get_args(Result)
 
 
-def _role_card(key: str, name: str, found: _Reader) -> Card:
+def _role_card(key: str, name: str, found: _Reader, breadth: Breadth | None) -> Card:
     check = f"{key} role's trust policy reads back as declared"
     trust = found.trust.get(key) or Statement(check, check, "unknown", "Not checked yet.")
     told = re.search(r"may be assumed by (.+?)\.?$", trust.detail)
     services = tuple(told[1].split(", ")) if told else (_SERVICES.get(key, "its service"),)
-    return Card(key, name, services, trust, tuple(found.statements[key]))
+    return Card(key, name, services, trust, tuple(found.statements[key]), breadth)
 
 
 def _machine_card(arn: str, found: _Reader) -> Card:
@@ -190,7 +201,7 @@ def _machine_card(arn: str, found: _Reader) -> Card:
     return Card(MACHINE, name, (), None, tuple(runs))
 
 
-def _breadth(environment: Mapping[str, Any], profile: Mapping[str, Any]) -> Iterator[str]:
+def _parameters(environment: Mapping[str, Any], profile: Mapping[str, Any]) -> Iterator[str]:
     given: Mapping[str, Any] = environment.get("parameters") or {}
     declared: Mapping[str, Any] = profile.get("parameters") or {}
     for name in sorted({*given, *declared}):

@@ -4,16 +4,20 @@ Cards stand one below the other: a role each, the state machine last. Every row 
 expectation, with a badge for its result on the card's right border. Where the expectation is about
 another card, a line leaves the badge, runs down a lane of its own to the right of all cards, and
 ends at that card's head: in an arrow where it says "may", in a bar where it says "may not". To the
-left of each role stands who may assume it.
+left of each role stands who may assume it. Between head and rows stands how much the role's
+policies allow, in two chips: coloured where AWS's managed policies are attached, or actions are
+allowed on `*`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 
 from trivet.wiring import shapes
+from trivet.wiring.breadth import Breadth
 from trivet.wiring.graph import Card, Statement, Wiring
 from trivet.wiring.plain import summary
-from trivet.wiring.shapes import badge, line, rectangle, text
+from trivet.wiring.shapes import badge, chip, line, rectangle, text
 
 _MARGIN = 20
 _SERVICE_WIDTH = 180
@@ -25,23 +29,28 @@ _LANE = 14
 _ROW = 25
 _PORT = 11
 _BETWEEN_CARDS = 26
+_CHIP = 30
+_SMALL_ROW = 16
+_WIDTH = 64
+"""Characters of a line about a role's breadth, at most."""
 
 
 @dataclass(slots=True)
 class _Placed:
-    """A card with its place: `top` and `head` (the height of its head) in pixels."""
+    """A card with its place: `top`, and the heights of its head and its breadth, in pixels."""
 
     card: Card
     top: float
     head: float
+    breadth: float = 0
 
     @property
     def height(self) -> float:
-        return self.head + _ROW * len(self.card.statements) + 6
+        return self.head + self.breadth + _ROW * len(self.card.statements) + 6
 
     def row(self, number: int) -> float:
         """Return the middle of a row."""
-        return self.top + self.head + _ROW * (number + 0.5)
+        return self.top + self.head + self.breadth + _ROW * (number + 0.5)
 
 
 @dataclass(slots=True)
@@ -95,14 +104,17 @@ def drawn(wiring: Wiring) -> str:
 def _told(wiring: Wiring) -> str:
     """Return the picture in words, for those who do not see it."""
     failed = "".join(f" Failed: {each.check}." for each in wiring.failed)
-    return f"{summary(wiring)}.{failed}"
+    broad = "".join(
+        f" {card.key}: {'; '.join(card.breadth.lines())}." for card in wiring.cards if card.breadth
+    )
+    return f"{summary(wiring)}.{failed}{broad}"
 
 
 def _title(drawing: _Drawing, wiring: Wiring) -> None:
     profile = f"profile {wiring.profile} · " if wiring.profile else ""
     drawing.add_lines([(wiring.environment, "title")], 26)
     drawing.add_lines([(f"{profile}account {wiring.account_id} · {summary(wiring)}", "faint")], 20)
-    drawing.add_lines([(each, "faint") for each in wiring.breadth], 17)
+    drawing.add_lines([(each, "faint") for each in wiring.parameters], 17)
     for each in wiring.failed:
         top = drawing.bottom + 4
         drawing.parts.append(rectangle(_MARGIN, top, _CARD_RIGHT - _MARGIN, 26, "alarm"))
@@ -116,7 +128,7 @@ def _place(cards: Sequence[Card], top: float) -> list[_Placed]:
     for card in cards:
         arriving = sum(each.target == card.key for other in cards for each in other.statements)
         head = max(52, 10 + _PORT * arriving, 8 + 34 * len(card.services))
-        placed.append(_Placed(card, top, head))
+        placed.append(_Placed(card, top, head, _breadth_height(card.breadth)))
         top += placed[-1].height + _BETWEEN_CARDS
     return placed
 
@@ -169,6 +181,8 @@ def _card(placed: _Placed) -> Iterator[str]:
     yield rectangle(_CARD_LEFT, placed.top, _CARD_WIDTH, placed.height, kind)
     yield text(_CARD_LEFT + 14, placed.top + 22, card.key, "strong", 50)
     yield text(_CARD_LEFT + 14, placed.top + 40, card.name, "code", 64)
+    if card.breadth is not None:
+        yield from _breadth(card.breadth, placed.top + placed.head)
     for number, each in enumerate(card.statements):
         middle = placed.row(number)
         if each.result == "failed":
@@ -177,6 +191,37 @@ def _card(placed: _Placed) -> Iterator[str]:
         yield text(_CARD_LEFT + 14, middle + 4, each.text, kind, 60)
     if card.trust is not None:
         yield from _trust(placed, card.trust)
+
+
+def _breadth_height(breadth: Breadth | None) -> float:
+    if breadth is None:
+        return 0
+    return _SMALL_ROW * len(_small_print(breadth)) + (6 if breadth.unknown else _CHIP + 6)
+
+
+def _breadth(breadth: Breadth, top: float) -> Iterator[str]:
+    left = float(_CARD_LEFT + 14)
+    if not breadth.unknown:
+        for content, broad in (
+            (breadth.attached, bool(breadth.aws_managed)),
+            (breadth.on_all, bool(breadth.anywhere)),
+        ):
+            drawn, width = chip(left, top, content, broad=broad)
+            yield drawn
+            left += width + 8
+        top += _CHIP
+    for number, each in enumerate(_small_print(breadth), 1):
+        yield text(_CARD_LEFT + 14, top + _SMALL_ROW * number - 4, each, "small", _WIDTH)
+
+
+def _small_print(breadth: Breadth) -> list[str]:
+    """Return the lines of a role's breadth, besides what the chips say."""
+    if breadth.unknown:
+        said = breadth.lines()
+    else:
+        services = ", ".join(breadth.services) or "none"
+        said = [", ".join(breadth.aws_managed), f"services of its own policies: {services}"]
+    return [part for each in said for part in wrap(each, _WIDTH, break_on_hyphens=False)]
 
 
 def _trust(placed: _Placed, trust: Statement) -> Iterator[str]:

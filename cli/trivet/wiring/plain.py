@@ -23,7 +23,7 @@ def _lines(wiring: Wiring) -> Iterator[str]:
     profile = f", profile {wiring.profile}" if wiring.profile else ""
     yield f"{wiring.environment} ({wiring.account_id}{profile})"
     yield summary(wiring)
-    yield from (f"  {each}" for each in wiring.breadth)
+    yield from (f"  {each}" for each in wiring.parameters)
     for card in wiring.cards:
         yield ""
         yield from _card(card)
@@ -44,6 +44,8 @@ def _card(card: Card) -> Iterator[str]:
     if card.trust is not None:
         who = ", ".join(card.services)
         yield f"  {MARKS[card.trust.result]} assumed by {who}"
+    if card.breadth is not None:
+        yield from (f"  {each}" for each in card.breadth.lines())
     for each in card.statements:
         arrow = "" if each.target is None else " ──┤ " if each.forbids else " ──▶ "
         yield _row(each, f"{arrow}{each.target}" if arrow else "")

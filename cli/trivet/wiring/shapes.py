@@ -27,6 +27,8 @@ _PAINT: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
     "strong": ({"fill": "#1f2328", "font-size": "13", "font-weight": "600"}, {"fill": "#f0f6fc"}),
     "text": ({"fill": "#1f2328", "font-size": "13"}, {"fill": "#f0f6fc"}),
     "faint": ({"fill": "#59636e", "font-size": "13"}, {"fill": "#9198a1"}),
+    "chip": ({"fill": "#1f2328", "font-size": "12"}, {"fill": "#f0f6fc"}),
+    "small": ({"fill": "#59636e", "font-size": "12"}, {"fill": "#9198a1"}),
     "code": ({"fill": "#59636e", "font-size": "11", "font-family": _MONO}, {"fill": "#9198a1"}),
     "passed": ({"stroke": "#1a7f37"}, {"stroke": "#3fb950"}),
     "failed": ({"stroke": "#cf222e"}, {"stroke": "#f85149"}),
@@ -80,6 +82,14 @@ def text(left: float, base: float, content: str, kind: str, longest: int) -> str
     shown = content if len(content) <= longest else content[: longest - 1] + "…"
     whole = f"<title>{_safe(content)}</title>" if shown != content else ""
     return f'<text x="{_n(left)}" y="{_n(base)}" {_paint(kind)}>{_safe(shown)}{whole}</text>'
+
+
+def chip(left: float, top: float, content: str, *, broad: bool) -> tuple[str, float]:
+    """Return a few words in a frame of their own, and its width; coloured where they say much."""
+    width = 6.9 * len(content) + 20
+    frame = rectangle(left, top, width, 22, "service" if broad else "card")
+    words = text(left + 10, top + 15, content, "chip" if broad else "small", 60)
+    return frame + words, width
 
 
 def badge(x: float, y: float, result: Result, told: str) -> str:
