@@ -314,10 +314,12 @@ def test_what_takes_away_is_refused_where_nobody_can_be_asked(
 def test_wiring_in_each_form(stub: Stub, trivet: Trivet, form: str) -> None:
     stub.on(f"GET {HERE}", documents.environment())
     stub.on("GET /profiles/standard", documents.profile())
+    stub.on(f"GET {HERE}/history", {"entries": [], "next_cursor": None})
 
     ran = trivet("wiring", NAME, "--format", form)
 
     assert ran.code == 0
+    assert "breadth unknown" in ran.out
     assert documents.role_name("workflow_execution") in ran.out
 
 

@@ -95,7 +95,10 @@ def test_people_read_the_same(trivet: Trivet) -> None:
     assert named_role in trivet("apply", NAME).out
     named("managed_policy_attached").on(NAME, "notebook")
     assert "AdministratorAccess" in trivet("drift", NAME).out
-    assert "states.amazonaws.com" in trivet("wiring", NAME, "--format", "text").out
+    drawn = trivet("wiring", NAME, "--format", "text").out
+    assert "states.amazonaws.com" in drawn
+    assert "7 AWS managed policies, 6 FullAccess: AWSStepFunctionsFullAccess, " in drawn
+    assert "breadth unknown" not in drawn
     assert "1 repaired" in trivet("run").out
     assert "drift_repair" in trivet("history", NAME).out
     assert NAME in trivet("list").out

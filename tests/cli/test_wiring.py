@@ -138,12 +138,12 @@ def test_roles_of_ones_own_profile() -> None:
     assert [each.target for each in cards[0].statements] == ["notebook"]
 
 
-def test_a_profiles_breadth_is_told() -> None:
+def test_a_profiles_parameters_are_told() -> None:
     default = {"description": "Buckets.", "pattern": ".*", "default": ["*"]}
     profile = documents.profile("scoped", buckets=default, keys={**default, "default": []})
     document = documents.environment(profile="scoped", parameters={})
 
-    assert graph.read(document, profile).breadth == ("buckets: *", "keys: none")
+    assert graph.read(document, profile).parameters == ("buckets: *", "keys: none")
     document["parameters"] = {"buckets": ["lake-*", "x"]}
     assert "buckets: lake-*, x" in wiring.svg(document, profile)
 

@@ -35,6 +35,9 @@ def test_declared_drifted_repaired_and_looked_at(browser: Browser, world: World)
     assert "Declared: " in text_of(browser.post("/declare/apply", **sent).text)
     world.finish()
     assert f"{NAME} ready in sync succeeded scoped" in text_of(browser.get("/environments"))
+    page = browser.get(HERE)
+    assert "notebook no AWS managed policies own policies: " in text_of(page)
+    assert page.count("services of its own policies: ") == 3  # in the picture
 
     named("managed_policy_attached").on(NAME, "notebook")
     page = browser.get(f"{HERE}/drift")

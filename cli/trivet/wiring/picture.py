@@ -204,7 +204,7 @@ def _breadth(breadth: Breadth, top: float) -> Iterator[str]:
     if not breadth.unknown:
         for content, broad in (
             (breadth.attached, bool(breadth.aws_managed)),
-            (breadth.on_all, bool(breadth.anywhere)),
+            (f"own: {breadth.on_all}", bool(breadth.anywhere)),
         ):
             drawn, width = chip(left, top, content, broad=broad)
             yield drawn

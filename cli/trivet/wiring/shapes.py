@@ -86,7 +86,7 @@ def text(left: float, base: float, content: str, kind: str, longest: int) -> str
 
 def chip(left: float, top: float, content: str, *, broad: bool) -> tuple[str, float]:
     """Return a few words in a frame of their own, and its width; coloured where they say much."""
-    width = 6.9 * len(content) + 20
+    width = 6.5 * len(content) + 20
     frame = rectangle(left, top, width, 22, "service" if broad else "card")
     words = text(left + 10, top + 15, content, "chip" if broad else "small", 60)
     return frame + words, width
