@@ -8,6 +8,7 @@ from tests.console.documents import ACCOUNT, MEMBER, NAME, RUN_ID
 from trivet.api import Answer, Api
 from trivet.errors import Problem
 
+ROLES = ("notebook", "workflow_execution", "lambda_trigger")
 URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/prod"
 
 
@@ -178,7 +179,7 @@ def _history() -> dict[str, Any]:
             documents.entry(
                 "pause", pause={"until": "2026-11-24T23:00:00Z", "reason": "incident 4711"}
             ),
-            documents.entry("create", changes=[_created("notebook")] * 4),
+            documents.entry("create", changes=[*map(_created, ROLES), documents.DETACHED]),
         ],
         "next_cursor": "b2xkZXI=",
     }

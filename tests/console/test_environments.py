@@ -11,6 +11,7 @@ from tests.console.conftest import Browser
 from tests.console.documents import ACCOUNT, ALICE, MEMBER, NAME
 from tests.console.html import text_of
 from tests.console.stub import Call, StubApi
+from trivet.errors import Problem
 
 HERE = f"/environments/{NAME}"
 IN_MEMBER = f"/accounts/{MEMBER}/environments"
@@ -58,7 +59,7 @@ def test_an_empty_list_says_why(browser: Browser, api: StubApi) -> None:
     assert "No environment fits." in text_of(browser.get("/environments?status=ready"))
 
 
-def test_one_environment_shows_roles_checks_and_declaration(browser: Browser) -> None:
+def test_one_environment_shows_roles_checks_and_declaration(browser: Browser, api: StubApi) -> None:
     page = browser.get(HERE)
     said = text_of(page)
     for role in documents.environment()["roles"].values():
@@ -70,6 +71,8 @@ def test_one_environment_shows_roles_checks_and_declaration(browser: Browser) ->
     assert "<svg" in page
     assert f"by {ALICE}" in said
     assert "team=datalake" in said
+    assert "notebook 1 AWS managed policy, 1 FullAccess: AmazonAthenaFullAccess" in said
+    assert ("GET", f"{HERE}/history") in [(each.method, each.path) for each in api.calls]
     assert "2026-11-20 08:15:00 UTC" in said
 
 
@@ -208,3 +211,12 @@ def test_what_the_api_says_is_never_markup(browser: Browser, api: StubApi) -> No
     }
     for path in (HERE, f"{HERE}/drift", f"{HERE}/delete", f"/declare?name={NAME}"):
         assert "<script src=x" not in browser.get(path)
+
+
+def test_a_history_that_is_not_shown_leaves_the_page_as_it_is(
+    browser: Browser, api: StubApi
+) -> None:
+    api.answers["GET", f"{HERE}/history"] = Problem(403, "Forbidden", "jo may not read it")
+    said = text_of(browser.get(HERE))
+    assert "breadth unknown: the API does not show the history: jo may not read it" in said
+    assert "team=datalake" in said
