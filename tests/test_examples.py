@@ -154,6 +154,7 @@ def _delete_policy(variables: Mapping[str, str], name: str) -> None:
     iam.delete_role_policy(RoleName=f"{name}-SageMaker", PolicyName="PassWorkflowExecutionRole")
 
 
+@pytest.mark.slow
 def test_the_workflow_plans_and_applies_a_repository(
     variables: dict[str, str], tmp_path: Path
 ) -> None:

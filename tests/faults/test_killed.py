@@ -41,6 +41,7 @@ def test_provisioning_killed_at_some_points(scenario: Scenario) -> None:
             _killed(POST, point)
 
 
+@pytest.mark.slow
 def test_a_refused_environment_killed_is_not_recorded(scenario: Scenario) -> None:
     calls = CONFLICT.undisturbed().calls
     written = [call for call in calls if call.action == "TransactWriteItems"]
