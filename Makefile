@@ -39,8 +39,12 @@ console: $(READY) ## look at a few environments in a browser, over an embedded A
 	@$(PY) -m tools.console $(if $(PORT),--port $(PORT))
 
 .PHONY: test
-test: $(READY) ## run all tests but the soak tests (ARGS="-k drift" for some)
-	@$(PY) -m pytest $(WORKERS) -m "not soak" $(ARGS)
+test: $(READY) ## run all tests that are quick (ARGS="-k drift" for some)
+	@$(PY) -m pytest $(WORKERS) -m "not slow and not soak" $(ARGS)
+
+.PHONY: slow
+slow: $(READY) ## run the tests that take seconds each: packages, servers, a browser
+	@$(PY) -m pytest $(WORKERS) -m "slow and not soak" $(ARGS)
 
 .PHONY: soak
 soak: $(READY) $(MINISTACK)/.ready ## run the soak tests, which take minutes
@@ -127,7 +131,7 @@ package-check: package ## build the package, and check what it holds and its SAM
 	@$(VENV)/bin/cfn-lint build/sam.json
 
 .PHONY: ci
-ci: lint policies-check licences package-check test ## all that CI runs
+ci: lint policies-check licences package-check test slow ## all that CI runs
 
 COMPILE := $(VENV)/bin/uv pip compile --quiet --native-tls --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock"

@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.kit.names import ROOT
 
 PAGE = ROOT / "docs" / "new-kind-of-drift.md"
 NEEDED = ("app.py", "chalicelib", "policies", "tests")
 
 
+@pytest.mark.slow
 def test_a_new_kind_of_drift_is_a_diff_of_two_files(tmp_path: Path) -> None:
     [diff] = re.findall(r"```diff\n(.*?)```", PAGE.read_text(), re.DOTALL)
     changed = re.findall(r"^\+\+\+ b/(.*)$", diff, re.MULTILINE)

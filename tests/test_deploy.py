@@ -66,6 +66,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterato
         yield Deployment(aws, changed, done)
 
 
+@pytest.mark.slow
 def test_deployment_is_as_configured(deployed: Deployment) -> None:
     """It gets as far as the emulator does, with everything before that in place."""
     assert "Creating Rest API" in deployed.done.stdout

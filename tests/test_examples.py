@@ -61,6 +61,7 @@ def generated(
     return {**variables, "PYTHONPATH": str(folder)}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_shell_provisions(variables: dict[str, str]) -> None:
     script = str(EXAMPLES / "provision.sh")
@@ -73,6 +74,7 @@ def test_the_shell_provisions(variables: dict[str, str]) -> None:
     assert "invalid-fields" in refused.stderr
 
 
+@pytest.mark.slow
 def test_python_provisions(generated: dict[str, str]) -> None:
     script, variables = str(EXAMPLES / "provision.py"), generated
     done = run(variables, sys.executable, script, "by-python", '{"profile": "scoped"}')
@@ -85,6 +87,7 @@ def test_python_provisions(generated: dict[str, str]) -> None:
     assert "profile" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_generated_client_lives_through_an_environments_life(
     generated: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +154,7 @@ def _delete_policy(variables: Mapping[str, str], name: str) -> None:
     iam.delete_role_policy(RoleName=f"{name}-SageMaker", PolicyName="PassWorkflowExecutionRole")
 
 
+@pytest.mark.slow
 def test_the_workflow_plans_and_applies_a_repository(
     variables: dict[str, str], tmp_path: Path
 ) -> None:

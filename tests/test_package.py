@@ -52,6 +52,7 @@ def test_package_answers_by_itself(project: Path, tmp_path: Path) -> None:
     assert json.loads(answer["body"])["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_template_passes_cfn_lint(project: Path) -> None:
     """The one of `prod`; that of `dev` does in `make package-check`, and below with changes."""
     assert linted(project / "prod" / "sam.json") == (0, "")
@@ -134,6 +135,7 @@ def test_functions_are_named_as_chalice_deploy_names_them(project: Path, stage: 
     assert rule["Properties"]["RuleName"] == {"Fn::Sub": f"{app}-iam_change-event"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [0, *(pytest.param(each, marks=pytest.mark.soak) for each in (1, 2))]
 )
@@ -158,6 +160,7 @@ def test_configuration_packages(project: Path, tmp_path: Path, number: int) -> N
     assert linted(template) == (0, "")
 
 
+@pytest.mark.slow
 def test_no_stale_package_is_served_after_a_renaming(tmp_path: Path) -> None:
     """Chalice's cache knows files by their contents; `policies/files.txt` puts the names there."""
     project = tmp_path / "project"

@@ -179,6 +179,7 @@ def test_serve_refuses_what_is_no_port(text: str) -> None:
     assert "is not a port number" in done.stderr or "expected one argument" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stop_signal", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)]
 )
@@ -239,6 +240,7 @@ def shell(command: str) -> str:
 # --- make console
 
 
+@pytest.mark.slow
 def test_console_shows_environments_in_different_states(monkeypatch: pytest.MonkeyPatch) -> None:
     run = mark_processes(monkeypatch)
     port = free_port()

@@ -193,6 +193,7 @@ def test_a_repair_that_does_not_end_is_told_beside_what_the_look_found(fleet: St
     assert report["environments"][0]["outcome"] == "drifted"
 
 
+@pytest.mark.slow
 def test_the_brake_counts_what_a_repair_would_change_over_all_accounts(fleet: Stage) -> None:
     for number in range(7):
         provision(fleet.world, MEMBER, f"more-{number}-dev")

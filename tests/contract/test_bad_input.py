@@ -147,7 +147,7 @@ _LOOKED_UP = {"permissions_boundary", "profile", "parameters"}
 
 
 few_and_many = pytest.mark.parametrize(
-    "examples", [30, pytest.param(1_000, marks=pytest.mark.soak)]
+    "examples", [20, pytest.param(1_000, marks=pytest.mark.soak)]
 )
 
 

@@ -45,6 +45,7 @@ def account() -> Iterator[World]:
         yield world
 
 
+@pytest.mark.slow
 @any_drifts
 @settings(max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate])
 def test_any_drifts_are_repaired_to_the_state_of_a_twin(

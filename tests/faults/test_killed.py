@@ -33,6 +33,7 @@ def _killed(situation: Situation, point: Point) -> None:
         assert inventory.executions() >= undisturbed.executions, "the smoke test was not run"
 
 
+@pytest.mark.slow
 def test_provisioning_killed_at_some_points(scenario: Scenario) -> None:
     """Before and after a call took effect in turn; the soak test takes all points."""
     for point in _points(POST)[::13]:
@@ -40,6 +41,7 @@ def test_provisioning_killed_at_some_points(scenario: Scenario) -> None:
             _killed(POST, point)
 
 
+@pytest.mark.slow
 def test_a_refused_environment_killed_is_not_recorded(scenario: Scenario) -> None:
     calls = CONFLICT.undisturbed().calls
     written = [call for call in calls if call.action == "TransactWriteItems"]

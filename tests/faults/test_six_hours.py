@@ -175,6 +175,7 @@ def test_nothing_is_lost(seed: int, is_hostile: bool, monkeypatch: pytest.Monkey
     _live_through(seed, hours=HOURS, is_hostile=is_hostile)
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_in_twenty_minutes() -> None:
     _live_through(seed=4, hours=1 / 3, is_hostile=False)
 

@@ -56,12 +56,17 @@ def _managed_policies(backend: iam.IAMBackend) -> list[iam.ManagedPolicy]:
 
 @cache
 def _made(account: str, region: str) -> list[iam.ManagedPolicy]:
+    return [
+        iam.AWSManagedPolicy.from_data(name, account, region, data)
+        for name, data in _used().items()
+    ]
+
+
+@cache
+def _used() -> dict[str, Any]:
     known = json.loads(vars(iam)["aws_managed_policies_data"])
     used = _USED_BY_TESTS | product.managed_policies()
-    return [
-        iam.AWSManagedPolicy.from_data(name, account, region, known[name])
-        for name in sorted(used & known.keys())
-    ]
+    return {name: known[name] for name in sorted(used & known.keys())}
 
 
 def _copy_of_table(table: Any, memo: Any) -> Any:

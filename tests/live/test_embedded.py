@@ -68,6 +68,7 @@ def live(world: World) -> Iterator[Live]:
     iam.meta.events.unregister("before-parameter-build.iam", trail.record)
 
 
+@pytest.mark.slow
 def test_every_step_passes(live: Live) -> None:
     told: list[str] = []
 

@@ -19,6 +19,7 @@ MOST_BYTES = 51_200
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
 
+@pytest.mark.slow
 def test_this_template_and_that_of_member_accounts_pass_cfn_lint() -> None:
     lint = Path(sys.executable).parent / "cfn-lint"
     templates = [
