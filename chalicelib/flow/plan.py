@@ -151,7 +151,7 @@ def _left_over(desired: Desired, actual: Actual) -> Iterator[AnyChange]:
             if (there := actual.roles.get(each.name.lower())) and arn in there.managed_policies
         )
         key = next(attached, (held.tags or {}).get(ROLE_TAG, desired.state_machine.role))
-        yield policy.DeletePolicy.of(key, held)
+        yield policy.DeletePolicy.of(key, held, (each.name for each in desired.roles))
 
 
 def _foreign(desired: Desired, actual: Actual, unique_ids: Mapping[str, str]) -> Iterator[Foreign]:

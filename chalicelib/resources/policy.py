@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -254,11 +254,14 @@ class DeletePolicy(Change[None, Mapping[str, Any]], frozen=True):
     kind = "delete_policy"
     actions = ("iam:DeletePolicy", "iam:DeletePolicyVersion")
 
+    own_roles: tuple[str, ...] = ()
+    """The names of the environment's roles, which it has been detached from."""
+
     @classmethod
-    def of(cls, role: str, held: ActualPolicy) -> "DeletePolicy":
+    def of(cls, role: str, held: ActualPolicy, own_roles: Iterable[str]) -> "DeletePolicy":
         """Return the change that takes this policy away."""
         gone = {"name": held.name, "document": held.document, "tags": dict(held.tags or {})}
-        return cls(role, held.arn, None, gone, origin="left_over")
+        return cls(role, held.arn, None, gone, "left_over", own_roles=tuple(own_roles))
 
     def apply(self, target: Target) -> Outcome:
         """Delete it; by now nothing of the environment is attached to it.
@@ -266,7 +269,9 @@ class DeletePolicy(Change[None, Mapping[str, Any]], frozen=True):
         Raises:
             Conflict: someone else uses it.
         """
-        others = users(target, self.resource)
+        # IAM lists the roles that it was detached from for some seconds more.
+        own = {f"role {name}" for name in self.own_roles}
+        others = [each for each in users(target, self.resource) if each not in own]
         if others:
             raise Conflict(
                 f"Policy {self.resource} is not declared any more, and used by "

@@ -8,6 +8,7 @@ import pytest
 from tests.kit import inventory
 from tests.kit.faults import KillAt, Killed
 from tests.kit.names import NAME
+from tests.kit.wire import Call, answering
 from tests.kit.world import World, fresh
 
 SWITCHES = [("standard", "scoped"), ("scoped", "standard")]
@@ -59,6 +60,25 @@ def test_another_profile_changes_the_roles_in_place(world: World, one: str, othe
         assert not taken or not given or max(given) < min(taken), (role, kinds)
     assert ended["smoke_test"]["status"] == answer.body["smoke_test"]["status"] == "succeeded"
     assert world.get(f"/environments/{NAME}/drift").body["in_sync"] is True
+
+
+def test_a_role_that_iam_still_lists_with_a_policy_is_nobody_else(world: World) -> None:
+    """IAM shows what was detached as attached for some seconds."""
+    world.provision(NAME)
+    roles = [name for name in inventory.held()["roles"] if name.startswith(f"{NAME}-")]
+
+    def listing(call: Call) -> dict[str, Any] | None:
+        if call.action != "ListEntitiesForPolicy":
+            return None
+        listed = [{"RoleName": name, "RoleId": "AROA"} for name in roles]
+        return {"PolicyRoles": listed, "PolicyUsers": [], "PolicyGroups": [], "IsTruncated": False}
+
+    with world.wire.recording(answering(listing)) as calls:
+        answer = world.put(f"/environments/{NAME}", {"profile": "scoped"})
+
+    assert "ListEntitiesForPolicy" in calls.names
+    assert answer.status == 200, answer
+    assert "delete_policy" in {each["kind"] for each in answer.body["changes"]}
 
 
 @pytest.mark.parametrize("every", [13, pytest.param(1, marks=pytest.mark.soak)])
