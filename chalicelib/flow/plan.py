@@ -135,23 +135,32 @@ def _differences(
         made = frozenset(environment.made.get(each.name, ()))
         context = Context(ignored, made, documents)
         yield from role.differences(each, actual.roles.get(each.name.lower()), context)
-    yield from _left_over(desired, actual)
+    yield from _left_over(environment, desired, actual)
     yield from state_machine.differences(desired.state_machine, actual.state_machine)
 
 
-def _left_over(desired: Desired, actual: Actual) -> Iterator[AnyChange]:
+def _left_over(environment: Environment, desired: Desired, actual: Actual) -> Iterator[AnyChange]:
     """Return the environment's own policies that its declaration names no more."""
     declared = {each.arn for each in desired.policies}
+    keep_extras = environment.declaration.on_extras == "report"
     for arn, held in actual.policies.items():
         if arn in declared:
             continue
-        attached = (
-            each.key
+        attached = [
+            each
             for each in desired.roles
             if (there := actual.roles.get(each.name.lower())) and arn in there.managed_policies
-        )
-        key = next(attached, (held.tags or {}).get(ROLE_TAG, desired.state_machine.role))
-        yield policy.DeletePolicy.of(key, held, (each.name for each in desired.roles))
+        ]
+        # Someone put it on another role too, and what they add is only reported.
+        keeping = {
+            each.name
+            for each in attached
+            if keep_extras and arn not in environment.made.get(each.name, ())
+        }
+        in_doubt = (held.tags or {}).get(ROLE_TAG, desired.state_machine.role)
+        key = attached[0].key if attached else in_doubt
+        own_roles = (each.name for each in desired.roles if each.name not in keeping)
+        yield policy.DeletePolicy.of(key, held, own_roles)
 
 
 def _foreign(desired: Desired, actual: Actual, unique_ids: Mapping[str, str]) -> Iterator[Foreign]:

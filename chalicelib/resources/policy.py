@@ -255,7 +255,7 @@ class DeletePolicy(Change[None, Mapping[str, Any]], frozen=True):
     actions = ("iam:DeletePolicy", "iam:DeletePolicyVersion")
 
     own_roles: tuple[str, ...] = ()
-    """The names of the environment's roles, which it has been detached from."""
+    """The names of the environment's roles that it is on no more, whatever IAM still lists."""
 
     @classmethod
     def of(cls, role: str, held: ActualPolicy, own_roles: Iterable[str]) -> "DeletePolicy":

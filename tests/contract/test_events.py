@@ -42,6 +42,7 @@ def test_an_event_of_eventbridge_is_no_request(cloud: Wire) -> None:
     assert cloud.calls == []
 
 
+@pytest.mark.home
 def test_a_well_forged_event_is_answered_as_a_request(cloud: Wire) -> None:
     """Whoever may invoke the function is every caller: nothing in the event tells."""
     anybody = "arn:aws:iam::999999999999:role/Anybody"

@@ -57,6 +57,7 @@ def test_every_example_is_of_its_schema(document: Any) -> None:
     assert used == examples.keys()
 
 
+@pytest.mark.home
 def test_the_examples_are_what_trivet_answers() -> None:
     kept = {
         name: each["value"] for name, each in product.document()["components"]["examples"].items()
