@@ -23,6 +23,8 @@ def listed(api: Api) -> Api:
     role = f"{DRIFTED}-SageMaker"
     account.client("iam").attach_role_policy(RoleName=role, PolicyArn=READ_ONLY)
     for name in NAMES[:2]:
+        # Where AWS is slow to see a role, the state machine is made only by this look.
+        api.get(f"/environments/{name}")
         api.get(f"/environments/{name}/drift")
     return api
 

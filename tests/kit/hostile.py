@@ -287,9 +287,11 @@ def _under(role: str, call: Call, answer: AWSResponse) -> AWSResponse:
     """Return the answer as it is if the execution ran under this role."""
     found = json.loads(answer.content)
     output = json.loads(found.get("output", "{}"))
-    if "identity" in output:
+    identity = output.get("identity", {}).get("arn", "")
+    # Where moto runs executions, they run as the account itself.
+    if ":assumed-role/" in identity:
         name = role.rsplit("/", 1)[-1]
-        head, _, session = output["identity"]["arn"].split("/")
+        head, _, session = identity.split("/")
         output["identity"]["arn"] = f"{head}/{name}/{session}"
         found["output"] = json.dumps(output)
     return call.answered(found)
