@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit import inventory
 from tests.kit.faults import KillAt, Killed
-from tests.kit.names import NAME
+from tests.kit.names import NAME, ROLES
 from tests.kit.wire import Call, answering
 from tests.kit.world import World, fresh
 
@@ -79,6 +79,18 @@ def test_a_role_that_iam_still_lists_with_a_policy_is_nobody_else(world: World) 
     assert "ListEntitiesForPolicy" in calls.names
     assert answer.status == 200, answer
     assert "delete_policy" in {each["kind"] for each in answer.body["changes"]}
+
+
+def test_own_roles_that_keep_what_somebody_added_keep_the_policy(world: World, iam: Any) -> None:
+    world.provision(NAME, profile="scoped", on_extras="report")
+    role = f"{NAME}-{ROLES['lambda_trigger']}"
+    [policy] = [arn for arn in inventory.held()["policies"] if arn.endswith("-SageMakerData")]
+    iam.attach_role_policy(RoleName=role, PolicyArn=policy)
+
+    answer = world.put(f"/environments/{NAME}", {"profile": "standard", "on_extras": "report"})
+
+    assert answer.status == 409
+    assert f"used by role {role}. Detach it there" in answer.body["detail"]
 
 
 @pytest.mark.parametrize("every", [13, pytest.param(1, marks=pytest.mark.soak)])
