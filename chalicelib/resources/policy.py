@@ -329,22 +329,26 @@ def versions(target: Target, arn: str) -> list[Any]:
 
 
 def _prune_oldest_version(target: Target, arn: str) -> bool:
-    """Delete the oldest version that is not the default; tell whether the policy was full."""
+    """Delete the oldest version that is not the default; tell whether that made room.
+
+    IAM may still list one that this operation has deleted: then it is the next one's turn.
+    """
     there = versions(target, arn)
     if len(there) < _VERSIONS:
         return False
-    oldest = min(
+    oldest_first = sorted(
         (each for each in there if not each["IsDefaultVersion"]),
         key=lambda each: (each["CreateDate"], int(each["VersionId"][1:])),
     )
-    _delete_version(target, arn, oldest["VersionId"])
-    return True
+    return any(_delete_version(target, arn, each["VersionId"]) for each in oldest_first)
 
 
-def _delete_version(target: Target, arn: str, version: str) -> None:
-    found(
+def _delete_version(target: Target, arn: str, version: str) -> bool:
+    """Delete a version; tell whether it was still there."""
+    answer = found(
         f"deleting version {version} of policy {arn}",
         target.iam.delete_policy_version,
         PolicyArn=arn,
         VersionId=version,
     )
+    return answer is not None

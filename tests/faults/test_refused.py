@@ -125,6 +125,17 @@ def test_versions_at_their_quota_are_pruned_by_one(world: World) -> None:
     assert inventory.everything()["policies"][WORKFLOW_POLICY]["versions"] == 5
 
 
+def test_a_version_that_iam_still_lists_makes_no_room(world: World) -> None:
+    """Right after one was deleted IAM may list it: the next one is pruned."""
+    REAPPLY.prepare(world)
+    gone = refusing("DeletePolicyVersion", "NoSuchEntity", times=1)
+    with world.wire.recording(gone) as calls:
+        answer = REAPPLY.request(world)
+    assert answer.status == 200, answer
+    assert calls.names.count("DeletePolicyVersion") == 2
+    assert inventory.everything()["policies"][WORKFLOW_POLICY]["versions"] == 5
+
+
 def test_versions_at_their_quota_that_cannot_be_pruned(undisturbed: Undisturbed) -> None:
     with fresh() as world:
         REAPPLY.prepare(world)
