@@ -29,6 +29,9 @@ from chalicelib.work import telemetry
 ROUNDS = 3
 """How often what was read may turn out stale before the caller is told to come again."""
 
+_PAUSE = 1.5
+"""Seconds before what turned out stale is read again: three between first round and last."""
+
 
 class Errand(msgspec.Struct, frozen=True):
     """Why an environment is brought to its declaration, and what that may do."""
@@ -220,6 +223,10 @@ class _Carrying(msgspec.Struct, frozen=True):
             hold.environment = replace(hold.environment, unique_ids=ids)
             if not applied.is_stale and (applied.errors or not applied.look_again):
                 break
+            if applied.is_stale:
+                # AWS may show, or hold on to, what was before for some seconds.
+                operation = self.installation.operation
+                operation.clock.sleep(min(_PAUSE, operation.time_left()))
             actual = read(self.target, desired, ids)
             ignored = self.installation.settings.ignores_tag
             again = compare(hold.environment, desired, actual, ignored)

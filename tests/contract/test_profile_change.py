@@ -8,7 +8,7 @@ import pytest
 from tests.kit import inventory
 from tests.kit.faults import KillAt, Killed
 from tests.kit.names import NAME, ROLES
-from tests.kit.wire import Call, answering
+from tests.kit.wire import Call, answering, refusing
 from tests.kit.world import World, fresh
 
 SWITCHES = [("standard", "scoped"), ("scoped", "standard")]
@@ -91,6 +91,24 @@ def test_own_roles_that_keep_what_somebody_added_keep_the_policy(world: World, i
 
     assert answer.status == 409
     assert f"used by role {role}. Detach it there" in answer.body["detail"]
+
+
+def test_a_policy_that_cannot_be_deleted_yet_is_left_to_the_next_call(world: World) -> None:
+    world.provision(NAME, profile="scoped")
+    body = {"profile": "standard", "wait": 0}
+    attached = "Cannot delete a policy attached to entities."
+    began = world.clock.now()
+    with world.wire.recording(refusing("DeletePolicy", "DeleteConflict", attached)) as calls:
+        early = world.put(f"/environments/{NAME}", body)
+    waited = world.clock.now() - began
+    late = world.settle(lambda: world.put(f"/environments/{NAME}", body))[-1]
+
+    assert early.status == 503
+    assert "DeleteConflict" in early.body["detail"]
+    tried = calls.names.count("DeletePolicy")
+    assert tried > 1
+    assert waited > tried - 1, "it pauses between two tries"
+    assert {each["kind"] for each in late.body["changes"]} == {"delete_policy"}
 
 
 @pytest.mark.parametrize("every", [13, pytest.param(1, marks=pytest.mark.soak)])
