@@ -43,18 +43,15 @@ class StaleReads:
                 with self._as_it_was(backend):
                     return deliver()
             before = {kind: _copied(getattr(backend, kind), call) for kind in _KINDS}
+            there = {kind: set(getattr(backend, kind)) for kind in _KINDS}
             answer = deliver()
             for kind in _KINDS:
                 now = getattr(backend, kind)
-                changed = before[kind].keys() | (now.keys() - self._known(kind, now))
+                changed = before[kind].keys() | (now.keys() - there[kind])
                 for key in changed:
                     entry = (self._clock.now(), before[kind].get(key))
                     self._past.setdefault((kind, key), []).append(entry)
             return answer
-
-    def _known(self, kind: str, now: dict[str, Any]) -> set[str]:
-        """Return the keys that were there already: AWS's own policies, and what has a past."""
-        return {key for key in now if ":aws:policy/" in key or (kind, key) in self._past}
 
     @contextmanager
     def _as_it_was(self, backend: Any) -> Iterator[None]:
