@@ -7,31 +7,16 @@ AWS come to rest between two requests.
 import itertools
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any
 
 import pytest
 
 from tests.kit import account, checks
-from tests.kit.checks import Answer
 from tests.kit.clock import Clock, standing
-from tests.kit.hostile import AT_REST, hostile
-from tests.kit.http import Api
+from tests.kit.hostile import hostile
+from tests.kit.http import Api, PatientApi
 from tests.kit.wire import Wire
 
 _NUMBERS = itertools.count(1)
-
-
-class _Patient(Api):
-    """The API, asked by somebody who takes their time."""
-
-    def __init__(self, wire: Wire, clock: Clock) -> None:
-        super().__init__(wire, checks.by_openapi)
-        self._clock = clock
-
-    def request(self, *args: Any, **kwargs: Any) -> Answer:
-        self._clock.sleep(AT_REST)
-        self._clock.slept -= AT_REST
-        return super().request(*args, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +44,9 @@ def cloud(region: str, hostile_clock: Clock | None) -> Iterator[Wire]:
 @pytest.fixture(scope="module")
 def api(cloud: Wire, hostile_clock: Clock | None) -> Api:
     """The API over the module's account, its answers checked."""
-    return _Patient(cloud, hostile_clock) if hostile_clock else Api(cloud, checks.by_openapi)
+    if hostile_clock:
+        return PatientApi(cloud, hostile_clock, checks.by_openapi)
+    return Api(cloud, checks.by_openapi)
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def held(api: Api, name: str, clock: Clock) -> str:
     return name
 
 
+@pytest.mark.calm
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
 def test_held_environment_is_a_409_that_says_when_to_come_again(
     api: Api, iam: Any, held: str, route: Any, clock: Clock
@@ -70,6 +71,7 @@ def test_held_environment_is_a_409_that_says_when_to_come_again(
     assert send(api, route, held).status == 200
 
 
+@pytest.mark.calm
 def test_held_environment_can_be_looked_at(api: Api, held: str) -> None:
     before = inventory.held()
 

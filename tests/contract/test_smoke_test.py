@@ -233,6 +233,7 @@ def never_ending(call: Call) -> dict[str, Any] | None:
     return None
 
 
+@pytest.mark.calm
 @pytest.mark.parametrize("wait", [0, 1, 7.5, 20])
 def test_wait_is_honoured_and_get_carries_on(
     api: Api, name: str, clock: Clock, wait: float
@@ -267,6 +268,7 @@ def test_wait_is_honoured_and_get_carries_on(
 _AT = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 
+@pytest.mark.calm
 def test_wait_ends_in_time_for_the_answer(api: Api, name: str, clock: Clock) -> None:
     api.provision(name, wait=0)
 
@@ -296,6 +298,7 @@ def test_execution_that_ends_badly_fails_the_check(api: Api, name: str, status: 
     assert all(word in failed["detail"] for word in (status, "States.TaskFailed", "said so"))
 
 
+@pytest.mark.calm
 def test_execution_that_is_gone_fails_the_check(api: Api, name: str, clock: Clock) -> None:
     with api.wire.through(never_ending):
         api.provision(name, wait=0)
@@ -313,6 +316,7 @@ def test_execution_that_is_gone_fails_the_check(api: Api, name: str, clock: Cloc
     assert again["smoke_test"]["status"] == "succeeded"
 
 
+@pytest.mark.calm
 def test_role_not_yet_visible_is_pending_then_carried_on(api: Api, name: str, clock: Clock) -> None:
     with api.wire.through(refusing("CreateStateMachine", "AccessDeniedException", NOT_ASSUMABLE)):
         created = api.post("/environments", {"name": name, "wait": 8})
@@ -345,6 +349,7 @@ def test_role_not_visible_for_minutes_fails_and_says_both_causes(
     assert document["status"] == "incomplete"
 
 
+@pytest.mark.calm
 def test_role_seen_within_the_wait_succeeds(api: Api, name: str) -> None:
     at_first = refusing("CreateStateMachine", "AccessDeniedException", NOT_ASSUMABLE, times=3)
     with api.wire.recording(at_first) as calls:

@@ -17,12 +17,15 @@ Recorded = Callable[..., tuple[RecordedCall, ...]]
 
 
 @pytest.fixture(scope="session")
-def recorded(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Recorded:
+def recorded(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str, pytestconfig: pytest.Config
+) -> Recorded:
     """`recorded_calls`, shared between the workers of a run through files."""
+    is_hostile = pytestconfig.getoption("hostile")
 
     def calls(region: str, lifted: bool = False) -> tuple[RecordedCall, ...]:
         def make(path: Path) -> None:
-            path.write_bytes(pickle.dumps(recorded_calls(region, lifted)))
+            path.write_bytes(pickle.dumps(recorded_calls(region, lifted, is_hostile)))
 
         name = f"recorded-{region}-{lifted}"
         kept = made_once(tmp_path_factory, worker_id, name, make)

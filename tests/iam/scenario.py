@@ -19,11 +19,12 @@ from moto.iam.models import iam_backends
 from tests.kit import drifts, events, product
 from tests.kit.account import client
 from tests.kit.faults import Meddler
-from tests.kit.http import Api, invoke
+from tests.kit.hostile import hostile
+from tests.kit.http import PatientApi, invoke, rest
 from tests.kit.names import POLICIES
 from tests.kit.recorder import RecordedCall, Recorder, recording
-from tests.kit.wire import Wire, refusing
-from tests.kit.world import fresh
+from tests.kit.wire import refusing
+from tests.kit.world import World, fresh
 
 ADMINISTRATOR = "policy/AdministratorAccess"
 POLICY = {
@@ -41,6 +42,10 @@ TRUST = {
 _LONG_AFTER = 32_472_144_000.0
 """A time after any check: the year 2999, in seconds since the epoch."""
 
+_STALE = 1
+"""Seconds: what vanished is shown no more when Trivet looks again. Calls that change what is gone
+would be refused for the tags that it has no more, which tells nothing of the policies."""
+
 _TRIGGER, _NOTEBOOK, _WORKFLOW = (
     "LambdaTriggerStepFunc",
     "SageMaker",
@@ -49,11 +54,14 @@ _TRIGGER, _NOTEBOOK, _WORKFLOW = (
 
 
 @cache
-def recorded_calls(region: str, lifted: bool = False) -> tuple[RecordedCall, ...]:
+def recorded_calls(
+    region: str, lifted: bool = False, is_hostile: bool = False
+) -> tuple[RecordedCall, ...]:
     """Return the calls of the whole pass, once per process.
 
     Args:
         lifted: whether the stage demands no permissions boundary; then only what differs is done.
+        is_hostile: whether AWS shows, knows and forgets as late as the real one may.
     """
     # As on Lambda, the name of the table follows from the stage.
     variables = {"AWS_LAMBDA_FUNCTION_NAME": "trivet-dev", "TRIVET_STAGE": "dev"}
@@ -62,9 +70,10 @@ def recorded_calls(region: str, lifted: bool = False) -> tuple[RecordedCall, ...
     with (
         patch.dict(os.environ, variables),
         fresh(region) as made,
+        made.wire.through(*(hostile(made.clock, stale=_STALE) if is_hostile else ())),
         recording(made.wire, "api_handler") as recorder,
     ):
-        through = _Pass(made.wire, recorder, region)
+        through = _Pass(made, recorder, region)
         if lifted:
             through.without_a_boundary()
         else:
@@ -75,9 +84,9 @@ def recorded_calls(region: str, lifted: bool = False) -> tuple[RecordedCall, ...
 class _Pass:
     """An account with Trivet in it, and someone who acts behind Trivet's back."""
 
-    def __init__(self, wire: Wire, recorder: Recorder, region: str) -> None:
-        self.wire, self.recorder = wire, recorder
-        self.api = Api(wire)
+    def __init__(self, world: World, recorder: Recorder, region: str) -> None:
+        self.wire, self.clock, self.recorder = world.wire, world.clock, recorder
+        self.api = PatientApi(world.wire, world.clock)
         self.iam = client("iam")
         identity = client("sts").get_caller_identity()
         self.partition = identity["Arn"].split(":")[1]
@@ -170,6 +179,8 @@ class _Pass:
         drifts.delete_all("pond")
         assert self.api.post("/environments/pond/reapply").status == 200
         for name in ("hand", "lake", "pond"):
+            # Where its role was not to be seen in time, the state machine is made only now.
+            assert self.api.get(f"/environments/{name}").status == 200
             assert self.api.get(f"/environments/{name}/drift").body["in_sync"], name
         with patch.object(*product.reports_kept(), 1):
             self.drift_run()
@@ -239,12 +250,14 @@ class _Pass:
     # What goes on around Trivet -------------------------------------------------------------------
 
     def drift_run(self) -> None:
+        rest(self.clock)
         with self.recorder.attributing("drift_run"):
             invoke("drift_run", events.scheduled(), seconds=60)
 
     def iam_change(self, name: str, account: str = DEFAULT_ACCOUNT_ID) -> None:
         event = events.cloudtrail(_LONG_AFTER, "UntagRole", {"roleName": f"{name}-{_NOTEBOOK}"})
         event["account"] = account
+        rest(self.clock)
         with self.recorder.attributing("iam_change"):
             invoke("iam_change", event, seconds=60)
 

@@ -10,6 +10,8 @@ from chalice.local import LambdaContext, LocalGateway, LocalGatewayException
 
 from . import product
 from .checks import JSON, Answer, Check, by_openapi, route
+from .clock import Clock
+from .hostile import AT_REST
 from .names import ACCOUNT, HOME, IN_MEMBER, NAME
 from .wire import Wire
 
@@ -80,6 +82,24 @@ class Api:
         answer = self.post("/environments", {"name": name, **fields})
         assert answer.status in (200, 201), answer
         return answer.body
+
+
+class PatientApi(Api):
+    """The API, asked by somebody who lets AWS come to rest before each request."""
+
+    def __init__(self, wire: Wire, clock: Clock, check: Check = unchecked) -> None:
+        self._clock = clock
+        super().__init__(wire, check)
+
+    def request(self, *args: Any, **kwargs: Any) -> Answer:
+        rest(self._clock)
+        return super().request(*args, **kwargs)
+
+
+def rest(clock: Clock) -> None:
+    """Let AWS come to rest; nobody of Trivet's sleeps then."""
+    clock.sleep(AT_REST)
+    clock.slept -= AT_REST
 
 
 def invoke(function: str, event: dict[str, Any], seconds: float = QUARTER_OF_AN_HOUR) -> None:
