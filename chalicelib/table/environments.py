@@ -162,7 +162,8 @@ class Environments:
 
         def there(account_id: str) -> Iterable[tuple[str, str]]:
             pk = self._records.pk(account_id)
-            return self._table.get_all("looking up names", [key(pk, name) for name in names])
+            rows = [key(pk, name) for name in dict.fromkeys(names)]
+            return self._table.get_all("looking up names", rows)
 
         return {name for rows in threads.side_by_side(there, account_ids) for _, name in rows}
 

@@ -48,6 +48,12 @@ def test_before_the_first_run_there_is_no_report(world: World) -> None:
     assert latest(world) == report
 
 
+def test_an_environment_that_is_named_twice_is_checked_once(world: World) -> None:
+    provision(world, NAME)
+    answer = world.post("/drift-runs", {"environments": [NAME, NAME]})
+    assert (answer.status, answer.body["checked"]) == (200, 1)
+
+
 def test_the_report_says_what_was_done_to_whom(world: World) -> None:
     names = [f"{NAME}-{number}" for number in range(4)]
     for name in names:
