@@ -1,11 +1,14 @@
 """One environment of a drift run, as an account's bulk listings show it."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from chalicelib.flow.plan import Plan, compare
 from chalicelib.installation import Installation
 from chalicelib.model.actual import Actual, ActualStateMachine
 from chalicelib.model.desired import Desired
+from chalicelib.resources.change import AnyChange
 from chalicelib.table.entry import Entry
 
 
@@ -34,3 +37,8 @@ def plan_of(installation: Installation, case: Case, machine: ActualStateMachine 
     actual = case.actual.with_state_machine(machine)
     ignored = installation.settings.ignores_tag
     return compare(case.entry.environment, case.desired, actual, ignored)
+
+
+def steps_of(installation: Installation, case: Case) -> Sequence[AnyChange]:
+    """Return what a repair would do to an environment, its state machine apart."""
+    return plan_of(installation, case, as_declared(case)).steps

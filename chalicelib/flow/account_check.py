@@ -12,16 +12,16 @@ from chalicelib.aws.accounts import Target
 from chalicelib.aws.answers import OutOfTime
 from chalicelib.errors import Busy, Conflict, TrivetError
 from chalicelib.flow import boundary, converge, proving
-from chalicelib.flow.account_case import Case, as_declared, plan_of
+from chalicelib.flow.account_case import Case, plan_of, steps_of
 from chalicelib.flow.look import with_policy_tags
-from chalicelib.flow.machines import RESERVE, Machines, submitted
+from chalicelib.flow.machines import RESERVE, Machines
 from chalicelib.flow.plan import Plan
 from chalicelib.installation import Installation
 from chalicelib.model.actual import ActualStateMachine
 from chalicelib.model.change import ChangeDocument
 from chalicelib.model.environment import Look, timestamp
 from chalicelib.model.report import Finding, Outcome
-from chalicelib.work import telemetry
+from chalicelib.work import telemetry, threads
 
 _PATIENCE = 3
 """Seconds for which the repair of roles and policies waits for state machines to be read."""
@@ -182,7 +182,9 @@ def verdicts(check: AccountCheck, cases: Sequence[Case]) -> dict[str, Finding | 
     State machines, which no bulk listing shows, are read beside that by threads of their own.
     """
     workers = check.installation.settings.concurrency
-    urgent = {case.name: check.repair and bool(_changes(check, case)) for case in cases}
+    urgent = {
+        case.name: check.repair and bool(steps_of(check.installation, case)) for case in cases
+    }
     ordered = sorted(cases, key=lambda case: not urgent[case.name])
     until = check.installation.operation.clock.now() + _PATIENCE
     with (
@@ -191,7 +193,7 @@ def verdicts(check: AccountCheck, cases: Sequence[Case]) -> dict[str, Finding | 
     ):
         machines = Machines.read(reading, check.installation.operation, check.target, ordered)
         checks = {
-            case.name: submitted(
+            case.name: threads.start_in(
                 pool,
                 check.verdict,
                 case,
@@ -201,8 +203,3 @@ def verdicts(check: AccountCheck, cases: Sequence[Case]) -> dict[str, Finding | 
             for case in ordered
         }
     return {case.name: checks[case.name].result() for case in cases}
-
-
-def _changes(check: AccountCheck, case: Case) -> Sequence[object]:
-    """Return what a repair would do, the state machine apart."""
-    return plan_of(check.installation, case, as_declared(case)).steps

@@ -16,7 +16,7 @@ from chalicelib.aws.accounts import Target
 from chalicelib.aws.answers import withdrawn
 from chalicelib.errors import TrivetError, Unreadable
 from chalicelib.flow import account_check, boundary
-from chalicelib.flow.account_case import Case, as_declared, plan_of
+from chalicelib.flow.account_case import Case, steps_of
 from chalicelib.flow.account_check import AccountCheck, Verdict
 from chalicelib.flow.look import in_bulk
 from chalicelib.installation import Installation
@@ -94,7 +94,7 @@ def would_change(installation: Installation, seen: AccountLook) -> int:
     """Return how many environments a repair would change, state machines apart."""
     now = installation.operation.clock.now()
     return sum(
-        bool(plan_of(installation, case, as_declared(case)).steps)
+        bool(steps_of(installation, case))
         for case in seen.cases
         if not case.entry.environment.paused_until(now) and not case.entry.environment.being_deleted
     )

@@ -4,11 +4,8 @@ Step Functions lets them be read slowly. The repair of roles and policies does n
 and what could not be read is asked for once more after all the others.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
-from functools import partial
-from typing import ParamSpec, TypeVar
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 
 import msgspec
 
@@ -17,10 +14,8 @@ from chalicelib.errors import Unavailable
 from chalicelib.flow.account_case import Case, as_declared
 from chalicelib.model.actual import ActualStateMachine
 from chalicelib.resources import state_machine
+from chalicelib.work import threads
 from chalicelib.work.operation import Operation
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 RESERVE = 5
 """Seconds that must be left for an environment to be begun."""
@@ -37,13 +32,13 @@ class Machines(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(
-        cls, pool: ThreadPoolExecutor, operation: Operation, target: Target, cases: Sequence[Case]
+        cls, pool: Executor, operation: Operation, target: Target, cases: Sequence[Case]
     ) -> "Machines":
         """Begin to read the state machines of these environments, in their order."""
         return cls(
             operation,
             target,
-            {each.name: submitted(pool, _read, target, each) for each in cases},
+            {each.name: threads.start_in(pool, _read, target, each) for each in cases},
         )
 
     def awaited(
@@ -82,10 +77,3 @@ class Machines(msgspec.Struct, frozen=True):
 
 def _read(target: Target, case: Case) -> ActualStateMachine | None:
     return state_machine.read(target, case.desired.state_machine.arn)
-
-
-def submitted(
-    pool: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-) -> "Future[T]":
-    """Start a function in a pool, working for the operation of this thread."""
-    return pool.submit(copy_context().run, partial(function, *args, **kwargs))

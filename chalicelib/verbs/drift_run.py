@@ -8,7 +8,6 @@ account is a child of its own.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from datetime import datetime
 
 import msgspec
@@ -24,7 +23,7 @@ from chalicelib.model.report import AccountRow, Finding, Report, ReportPage, Run
 from chalicelib.table.report_rows import AccountPart
 from chalicelib.table.reports import new_id
 from chalicelib.verbs import brake, scope
-from chalicelib.work import operation, telemetry
+from chalicelib.work import operation, telemetry, threads
 
 PAGE = 200
 """Findings in the answer to a run."""
@@ -128,7 +127,7 @@ def _look(
         ThreadPoolExecutor(_ACCOUNTS_AT_ONCE, thread_name_prefix="account") as pool,
     ):
         looks = [
-            pool.submit(copy_context().run, _looked_at, installation, account, request, starts)
+            threads.start_in(pool, _looked_at, installation, account, request, starts)
             for account in accounts
         ]
     for account, each in zip(accounts, looks, strict=True):

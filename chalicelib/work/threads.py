@@ -1,7 +1,7 @@
 """Work side by side, for the operation of the thread that starts it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Executor, Future, wait
 from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -22,7 +22,14 @@ def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Futur
     current = operation.current()
     if current is None:
         raise RuntimeError("threads are an operation's: begin one first")
-    return current.pool().submit(copy_context().run, partial(function, *args, **kwargs))
+    return start_in(current.pool(), function, *args, **kwargs)
+
+
+def start_in(
+    pool: Executor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> "Future[T]":
+    """Start a function in a pool, working for the operation of this thread."""
+    return pool.submit(copy_context().run, partial(function, *args, **kwargs))
 
 
 def waited(futures: Sequence["Future[T]"]) -> list[T]:
