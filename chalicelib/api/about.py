@@ -29,8 +29,8 @@ def get_health(call: Call) -> Answer:
 def list_profiles(call: Call) -> Answer:
     """List the profiles that this deployment allows."""
     catalogue = call.installation.catalogue
-    allowed = [catalogue.profiles[name] for name in catalogue.allowed if name in catalogue.profiles]
-    return Answer(schemas.Profiles([_document(each, catalogue.default) for each in allowed]))
+    offered = [_document(each, catalogue.default) for each in catalogue.offered]
+    return Answer(schemas.Profiles(offered))
 
 
 @endpoint(

@@ -9,13 +9,14 @@ from typing import Any, get_args
 
 import msgspec
 
-from chalicelib import VERSION
+from chalicelib import VERSION, catalogue, settings
 from chalicelib.api import problems
 from chalicelib.api.endpoints import ENDPOINTS, Endpoint
 from chalicelib.api.glossary import FIELDS, PARAMETERS, TAGS, TIMES
 from chalicelib.api.problems import CONTENT_TYPE
 from chalicelib.api.requests import name_type
 from chalicelib.api.schemas import AccountId, AccountStatus, Problem
+from chalicelib.catalogue.files import Parameter
 from chalicelib.model.change import Effect
 from chalicelib.model.environment import CheckStatus, OnExtras, SmokeTestStatus
 from chalicelib.model.history import HistoryOutcome, Operation
@@ -74,6 +75,7 @@ _SERVERS = [
 ]
 _WITH_RETRY_AFTER = (409, 503)
 
+_PARAMETERS = "ParameterValues"
 _EXAMPLES = Path(__file__).with_name("examples.json")
 """Answers that Trivet gave, by operation and status: `tests/contract/day.py` writes them."""
 
@@ -88,8 +90,11 @@ def document() -> dict[str, Any]:
         if kind is not None
     ]
     _, found = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
-    # The limit follows from the templates, and the types are written before those are read.
+    # These follow from the templates, and the types are written before those are read.
     found["Provision"]["properties"]["name"] = msgspec.json.schema(name_type())
+    for body in ("Provision", "Declare"):
+        found[body]["properties"]["parameters"] = {"$ref": _REF.format(name=_PARAMETERS)}
+    found[_PARAMETERS] = _profile_parameters()
     # The kinds of change follow from the classes in `resources/`, which the model knows nothing of.
     found["ChangeDocument"]["properties"]["kind"] = {"type": "string", "enum": sorted(_kinds())}
     found["Problem"]["properties"]["type"] = {"$ref": _REF.format(name="ProblemType")}
@@ -127,6 +132,35 @@ def document() -> dict[str, Any]:
         },
         "security": [{"sigv4": []}],
     }
+
+
+def _profile_parameters() -> dict[str, Any]:
+    """Return what a declaration may set: the parameters of all profiles that it may name."""
+    loaded = catalogue.load(allowed=settings.current().profiles)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for profile in loaded.offered:
+        for name, each in profile.parameters.items():
+            found.setdefault(name, []).append(_profile_parameter(profile.name, each))
+    return {
+        "type": "object",
+        "description": "Values of the profile's parameters; `GET /profiles` has them by profile.",
+        "properties": {
+            name: several[0] if len(several) == 1 else {"anyOf": several}
+            for name, several in found.items()
+        },
+        "additionalProperties": False,
+    }
+
+
+def _profile_parameter(profile: str, parameter: Parameter) -> dict[str, Any]:
+    value = {"type": "string", "pattern": f"^(?:{parameter.pattern})$"}
+    described = (
+        f"Of the profile {profile}. {parameter.description} "
+        f"Where it is left out: {json.dumps(parameter.default)}."
+    )
+    if isinstance(parameter.default, str):
+        return {**value, "description": described}
+    return {"type": "array", "items": value, "description": described}
 
 
 def _examples() -> dict[str, Any]:

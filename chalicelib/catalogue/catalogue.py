@@ -33,6 +33,11 @@ class Catalogue(msgspec.Struct, frozen=True):
         """The profile of a new environment whose caller names none."""
         return self.allowed[0]
 
+    @property
+    def offered(self) -> tuple[Profile, ...]:
+        """The profiles that callers may name and that loaded, the default first."""
+        return tuple(self.profiles[name] for name in self.allowed if name in self.profiles)
+
     def profile(self, name: str) -> Profile:
         """Return a profile to render what is recorded, also one that is no longer allowed.
 

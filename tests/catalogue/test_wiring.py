@@ -20,6 +20,8 @@ from .rendered import ACCOUNT, HERE, PLACES, PROFILES, own_documents, policy_of,
 
 ROLES = ("notebook", "workflow_execution", "lambda_trigger")
 
+in_each_partition = pytest.mark.parametrize("place", PLACES, ids=lambda place: place.partition)
+
 
 def decided(
     desired: Desired, asked: Iterable[tuple[str, str, str, Mapping[str, str]]]
@@ -62,7 +64,7 @@ def _about(policy: dict[str, Any], actions: set[str]) -> dict[str, Any]:
     return {**policy, "Statement": [each for each in policy["Statement"] if names_one(each)]}
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.partition)
+@in_each_partition
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_expectation_holds(profile: str, place: Place) -> None:
     desired = rendered(profile, place=place)
@@ -97,7 +99,6 @@ def test_scoped_has_many_expectations_asked_in_few_calls() -> None:
     assert max(len(each.actions) * len(each.resources) for each in questions) <= 100
 
 
-OTHER = f"arn:aws:iam::{ACCOUNT}:role/another-team-StepFunctionsWorkflowExecution"
 SERVICES = ("scheduler", "pipes", "lambda", "sagemaker", "states", "ecs-tasks", "glue", "batch")
 PASSED = {
     ("notebook", "notebook", "sagemaker"),
@@ -106,9 +107,11 @@ PASSED = {
 }
 
 
-def test_scoped_passes_no_role_but_as_the_wiring_says() -> None:
-    desired = rendered("scoped")
-    arns = {role.key: role.arn for role in desired.roles} | {"other": OTHER}
+@in_each_partition
+def test_scoped_passes_no_role_but_as_the_wiring_says(place: Place) -> None:
+    desired = rendered("scoped", place=place)
+    arns = {role.key: role.arn for role in desired.roles}
+    arns["other"] = rendered("scoped", "another-team", place).role("workflow_execution").arn
     cases = list(product(ROLES, arns, SERVICES))
 
     decisions = decided(
@@ -123,16 +126,16 @@ def test_scoped_passes_no_role_but_as_the_wiring_says() -> None:
     assert allowed == PASSED
 
 
-def arn(service: str, resource: str) -> str:
-    return f"arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}"
-
-
-def on_resources_of(name: str) -> list[tuple[str, str]]:
+def on_resources_of(name: str, place: Place) -> list[tuple[str, str]]:
     """What one may do to the resources of an environment: action and resource."""
     training, machine = f"training-job/{name}-job", f"{name}-workflow"
+
+    def arn(service: str, resource: str) -> str:
+        return f"arn:{place.partition}:{service}:{place.region}:{ACCOUNT}:{resource}"
+
     return [
-        ("s3:GetObject", f"arn:aws:s3:::{name}-data/key"),
-        ("s3:ListBucket", f"arn:aws:s3:::{name}-data"),
+        ("s3:GetObject", f"arn:{place.partition}:s3:::{name}-data/key"),
+        ("s3:ListBucket", f"arn:{place.partition}:s3:::{name}-data"),
         ("secretsmanager:GetSecretValue", arn("secretsmanager", f"secret:{name}/password-AbCdEf")),
         ("dynamodb:GetItem", arn("dynamodb", f"table/{name}-table")),
         ("dynamodb:PutItem", arn("dynamodb", f"table/{name}-table")),
@@ -164,20 +167,23 @@ def on_resources_of(name: str) -> list[tuple[str, str]]:
     ]
 
 
-def test_scoped_roles_do_nothing_to_another_environment() -> None:
-    on_anothers = on_resources_of("another-team")
+@in_each_partition
+def test_scoped_roles_do_nothing_to_another_environment(place: Place) -> None:
+    on_anothers = on_resources_of("another-team", place)
     decisions = decided(
-        rendered("scoped"), [(role, *each, {}) for role in ROLES for each in on_anothers]
+        rendered("scoped", place=place),
+        [(role, *each, {}) for role in ROLES for each in on_anothers],
     )
 
     assert [str(each) for each in decisions if each.allowed] == []
 
 
-def test_scoped_roles_do_to_their_own_what_they_do_not_to_others() -> None:
+@in_each_partition
+def test_scoped_roles_do_to_their_own_what_they_do_not_to_others(place: Place) -> None:
     """The questions above mean something: nearly each of them is allowed on one's own."""
-    on_own = on_resources_of("lake")
+    on_own = on_resources_of("lake", place)
     decisions = decided(
-        rendered("scoped", name="lake"), [(role, *each, {}) for role in ROLES for each in on_own]
+        rendered("scoped", "lake", place), [(role, *each, {}) for role in ROLES for each in on_own]
     )
 
     never = {"lambda:UpdateFunctionCode", "lambda:DeleteFunction"}
@@ -187,6 +193,9 @@ def test_scoped_roles_do_to_their_own_what_they_do_not_to_others() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_no_role_reaches_trivets_functions_and_tables(profile: str) -> None:
+    def arn(service: str, resource: str) -> str:
+        return f"arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}"
+
     trivets = [
         ("lambda:InvokeFunction", arn("lambda", "function:trivet-dev")),
         ("lambda:InvokeFunction", arn("lambda", "function:trivet-dev-drift_run")),

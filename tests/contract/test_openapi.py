@@ -156,6 +156,26 @@ def test_requests_described_are_those_of_the_contract(document: Any) -> None:
     assert schemas["Provision"]["properties"]["name"]["maxLength"] == 33
 
 
+def test_profiles_parameters_are_described(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    described = {"$ref": "#/components/schemas/ParameterValues"}
+    parameters = schemas["ParameterValues"]
+
+    for body in ("Provision", "Declare"):
+        assert schemas[body]["properties"]["parameters"].items() >= described.items()
+    assert parameters["additionalProperties"] is False
+    [scoped] = [
+        each for each in Api(Wire()).get("/profiles").body["profiles"] if each["parameters"]
+    ]
+    assert set(parameters["properties"]) == set(scoped["parameters"])
+    for name, each in scoped["parameters"].items():
+        of_it = parameters["properties"][name]
+        assert of_it["type"] == "array"
+        assert of_it["items"]["pattern"] == f"^(?:{each['pattern']})$"
+        assert each["description"] in of_it["description"]
+        assert json.dumps(each["default"]) in of_it["description"]
+
+
 def test_environment_described_is_that_of_the_contract(document: Any) -> None:
     contract = set(
         re.findall(
