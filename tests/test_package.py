@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.session import Session
+from chalice.awsclient import TypedAWSClient
+from chalice.config import Config
 from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
+from chalice.package import PackageOptions, TerraformGenerator
 from chalice.utils import UI, OSUtils
 
 from tests.kit.http import request_event
@@ -50,6 +54,18 @@ def test_package_answers_by_itself(project: Path, tmp_path: Path) -> None:
 
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"])["status"] == "ok"
+
+
+def test_what_chalice_writes_for_terraform_is_still_for_terraforms_of_the_past() -> None:
+    """Why docs/deploying.md says that Terraform is not supported. If this fails, look again."""
+    config = Config(config_from_disk={"app_name": "trivet"})
+
+    written = TerraformGenerator(config, PackageOptions(TypedAWSClient(Session()))).generate([])[
+        "terraform"
+    ]
+
+    assert written["required_version"].endswith("< 1.4.0")
+    assert written["required_providers"]["aws"]["version"].endswith("< 5")
 
 
 @pytest.mark.slow

@@ -106,6 +106,23 @@ def test_every_expectation_is_asked_as_templates_say(api: Api, name: str) -> Non
     assert calls.names.count("SimulatePrincipalPolicy") < len(NAMES)
 
 
+def test_the_simulator_is_given_no_tags_but_trivets(api: Api, name: str) -> None:
+    """A caller's own may have a key that the simulator refuses, and no expectation rests on one."""
+    tags = {"cost centre / 4711": "a+b=c", "team": "data"}
+
+    with api.wire.recording(simulated(expected_decision)) as calls:
+        api.provision(name, tags=tags)
+
+    given = [call for call in calls if call.action == "SimulatePrincipalPolicy"]
+    assert given
+    for call in given:
+        keys = {entry["ContextKeyName"] for entry in call.parameters["ContextEntries"]}
+        assert {key for key in keys if key.startswith("aws:PrincipalTag/")} == {
+            "aws:PrincipalTag/trivet:environment",
+            "aws:PrincipalTag/trivet:role",
+        }
+
+
 @pytest.mark.parametrize("decision", ["implicitDeny", "explicitDeny"])
 def test_denial_is_denial_explicit_or_not(api: Api, name: str, decision: str) -> None:
     def deny(*asked: Any) -> str:
