@@ -28,16 +28,18 @@ from chalicelib.table.records import Records
 from chalicelib.table.sending import Write
 from chalicelib.table.table import MOST_WRITES, Table
 from chalicelib.work.operation import Operation, under_way
+from tests.kit import quick_moto
 from tools.embedded_aws import serve_moto
 
 
 def serve() -> None:
     """Fill moto with `sys.argv[2]` environments in each of `sys.argv[3]` accounts, and serve it."""
-    mock = mock_aws()
-    mock.start()
-    fill(int(sys.argv[2]), int(sys.argv[3]))
-    mock.stop(remove_data=False)
-    serve_moto()
+    with quick_moto.installed():
+        mock = mock_aws()
+        mock.start()
+        fill(int(sys.argv[2]), int(sys.argv[3]))
+        mock.stop(remove_data=False)
+        serve_moto()
 
 
 def fill(size: int, accounts: int = 1) -> None:

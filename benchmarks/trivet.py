@@ -39,9 +39,15 @@ def _provision(name: str) -> dict[str, Any]:
     return request("POST", "/environments", {"name": name, "wait": 0})
 
 
+def _shown(name: str) -> dict[str, Any]:
+    return request("GET", "/environments/{name}", name=name)
+
+
 def _settle(name: str) -> None:
+    """Provision an environment, and ask for it until its smoke test succeeded."""
+    _provision(name)
     deadline = time.monotonic() + _SECONDS_FOR_SMOKE_TEST
-    while _provision(name)["smoke_test"]["status"] != "succeeded":
+    while _shown(name)["smoke_test"]["status"] != "succeeded":
         assert time.monotonic() < deadline, "the smoke test did not succeed"
         time.sleep(0.2)
 

@@ -119,12 +119,33 @@ class Catalogue(msgspec.Struct, frozen=True):
         """
         for other, others_profile in sorted(others):
             if names.overlap(name, other) and (
-                self._owns_by_name(profile) or self._owns_by_name(others_profile)
+                self.owns_by_name(profile) or self.owns_by_name(others_profile)
             ):
                 return other
         return None
 
-    def _owns_by_name(self, profile: str) -> bool:
+    def all_contested(self, profiles: Mapping[str, str]) -> dict[str, str]:
+        """Return which environments stand beside one that `contested` keeps them apart from.
+
+        Args:
+            profiles: the profile of each of an account's environments.
+
+        Returns:
+            One such other, by the name of each.
+        """
+        found: dict[str, str] = {}
+        for name, profile in profiles.items():
+            parts = name.split("-")
+            shorter = ("-".join(parts[:at]) for at in range(1, len(parts)))
+            others = [(each, profiles[each]) for each in shorter if each in profiles]
+            other = self.contested(name, profile, others)
+            if other is not None:
+                found[name] = other
+                found.setdefault(other, name)
+        return found
+
+    def owns_by_name(self, profile: str) -> bool:
+        """Tell whether a profile's roles reach whatever is called `name-` and more."""
         # Of one that did not load it cannot be told: then it is better to refuse.
         loaded = self.profiles.get(profile)
         return loaded is None or loaded.content.owns_by_name

@@ -7,7 +7,7 @@ found, and only if nobody held or changed it since: its record was read before I
 A run watches the time it has left. What it does not reach is where the next run starts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import structs
@@ -38,6 +38,8 @@ class AccountLook(msgspec.Struct, frozen=True):
     """Whether all environments of the account were looked at."""
     unreadable: Sequence[Finding] = ()
     boundary_error: str | None = None
+    contested: Mapping[str, str] = {}
+    """Environments whose own resources are another's too, with that other."""
 
 
 class AccountResult(msgspec.Struct):
@@ -66,11 +68,8 @@ def look_at(
     account_id = target.place.account_id
     started_at = timestamp(installation.operation.clock.now())
     rows = list(installation.environments.all(account_id))
-    entries = [
-        row
-        for row in rows
-        if isinstance(row, Entry) and (names is None or row.environment.name in names)
-    ]
+    recorded = [row for row in rows if isinstance(row, Entry)]
+    entries = [each for each in recorded if names is None or each.environment.name in names]
     entries.sort(key=lambda entry: (entry.environment.name < (first or ""), entry.environment.name))
     unreadable = [
         Finding(account_id, row.name, "failed", error=str(row))
@@ -87,6 +86,9 @@ def look_at(
         whole=names is None,
         unreadable=unreadable,
         boundary_error=boundary.out_of_date(bulk.boundary) if bulk.boundary else None,
+        contested=installation.catalogue.all_contested(
+            {each.environment.name: each.environment.declaration.profile for each in recorded}
+        ),
     )
 
 
@@ -110,6 +112,9 @@ def check(
     """
     run = AccountCheck(installation, seen.target, repair, record, record and not seen.whole)
     verdicts = account_check.verdicts(run, seen.cases)
+    for name in verdicts.keys() & seen.contested.keys():
+        if verdicts[name] not in (Verdict.GONE, Verdict.NOT_REACHED):
+            verdicts[name] = _contested(seen, name, verdicts[name])
     findings = [each for each in verdicts.values() if isinstance(each, Finding)]
     findings = sorted([*findings, *seen.unreadable], key=lambda finding: finding.name)
     if not repair:
@@ -119,6 +124,20 @@ def check(
     if record and seen.whole:
         _record_run_look(installation, seen, [*not_reached, *(each.name for each in findings)])
     return AccountResult(_row(seen, findings, in_sync, len(not_reached)), findings, not_reached)
+
+
+def _contested(seen: AccountLook, name: str, verdict: Finding | Verdict) -> Finding:
+    """Return what there is to say of an environment that reaches another's, or that other reaches.
+
+    Two calls at the same moment can bring this about: each looked before the other wrote.
+    """
+    changes = verdict.changes if isinstance(verdict, Finding) else []
+    error = (
+        f"Environment {name} stands beside environment {seen.contested[name]}, and the profile of "
+        "one of them reaches what is the other's. Delete one of the two, and declare it anew "
+        "under another name."
+    )
+    return Finding(seen.target.place.account_id, name, "failed", changes, error)
 
 
 def _record_run_look(installation: Installation, seen: AccountLook, unseen: Sequence[str]) -> None:

@@ -215,13 +215,14 @@ class _Carrying(msgspec.Struct, frozen=True):
     def _applied(self, then: Callable[[], None]) -> Applied:
         """Carry out the steps; where AWS's state moved meanwhile, compare again and go on."""
         hold, desired, steps = self.hold, self.plan.desired, self.plan.steps
-        for _ in range(ROUNDS):
+        for rounds_left in reversed(range(ROUNDS)):
             applied = carry_out(self.target, desired, steps, then)
             telemetry.count("ChangesApplied", len(applied.changes))
             hold.changes += shown(applied.changes)
             ids = hold.environment.unique_ids | applied.unique_ids
             hold.environment = replace(hold.environment, unique_ids=ids)
-            if not applied.is_stale and (applied.errors or not applied.look_again):
+            to_compare = applied.is_stale or (applied.look_again and not applied.errors)
+            if not rounds_left or not to_compare:
                 break
             if applied.is_stale:
                 # AWS may show, or hold on to, what was before for some seconds.

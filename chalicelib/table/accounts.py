@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from chalicelib.errors import Unreadable
 from chalicelib.table.rows import (
     cursor_of,
     key,
@@ -79,15 +78,8 @@ class Accounts:
         rows = list(
             islice(self._table.query("listing accounts", _PK, Limit=limit + 1, **after), limit + 1)
         )
-        found = [account for row in rows[:limit] if (account := self._readable(row))]
+        found = [each for row in rows[:limit] if (each := self._table.readable(_account, row))]
         return found, cursor_of(rows[limit - 1]["sk"]["S"]) if len(rows) > limit else None
-
-    def _readable(self, row: Item) -> MemberAccount | None:
-        try:
-            return _account(row)
-        except Unreadable as error:
-            self._table.unreadable.append(error)
-            return None
 
 
 def _account(row: Item) -> MemberAccount:

@@ -21,7 +21,6 @@ from chalicelib.table.listing import Filters
 from chalicelib.table.looks import RunLook
 from chalicelib.table.records import Records, unchanged
 from chalicelib.table.rows import cursor_of, key, read_cursor
-from chalicelib.table.sending import Item
 from chalicelib.table.table import Table
 from chalicelib.work import threads
 
@@ -63,7 +62,7 @@ class Environments:
         The name of one of the two is that of the other, a hyphen, and more. Two reads at once.
         """
         rows = listing.neighbours(self._records, account_id, name)
-        read = [self._readable(row, account_id, RunLook()) for row in rows]
+        read = [self._table.readable(entry_of, row, account_id, RunLook()) for row in rows]
         found = [entry.environment for entry in read if entry is not None]
         return [(each.name, each.declaration.profile) for each in found]
 
@@ -144,7 +143,7 @@ class Environments:
         wanted = filters.facets if filters else frozenset()
         rows, last = listing.page(self._records, account_id, wanted, limit, after)
         run_look = looks.read(self._table, account_id)
-        read = [self._readable(row, account_id, run_look) for row in rows]
+        read = [self._table.readable(entry_of, row, account_id, run_look) for row in rows]
         found = [entry for entry in read if entry is not None and wanted <= entry.facets]
         return found, None if last is None else cursor_of(last)
 
@@ -188,13 +187,6 @@ class Environments:
         except Busy as error:
             return error
         return Busy(f"Other calls work on environment {name}. Call again.", retry_after=1)
-
-    def _readable(self, row: Item, account_id: str, run_look: RunLook) -> Entry | None:
-        try:
-            return entry_of(row, account_id, run_look)
-        except Unreadable as error:
-            self._table.unreadable.append(error)
-            return None
 
 
 def _under_way(

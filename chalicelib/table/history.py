@@ -4,7 +4,6 @@ from datetime import datetime
 
 import msgspec
 
-from chalicelib.errors import Unreadable
 from chalicelib.model.history import KEPT, HistoryEntry
 from chalicelib.table.making import EXPIRES
 from chalicelib.table.rows import (
@@ -51,7 +50,7 @@ class History:
         found: list[HistoryEntry] = []
         last, taken, size = "", 0, 0
         for item in rows:
-            entry = self._readable(item)
+            entry = self._table.readable(_entry, item)
             size += len(msgspec.json.encode(entry))
             if taken == limit or (found and size > MOST_BYTES):
                 return found, cursor_of(last)
@@ -61,13 +60,6 @@ class History:
         if not taken and cursor is None and not self._is_recorded(account_id, name):
             return None
         return found, None
-
-    def _readable(self, item: Item) -> HistoryEntry | None:
-        try:
-            return _entry(item)
-        except Unreadable as error:
-            self._table.unreadable.append(error)
-            return None
 
     def _is_recorded(self, account_id: str, name: str) -> bool:
         pk = environment_pk(self._table.home.place.account_id, account_id)

@@ -8,7 +8,6 @@ from collections.abc import Collection
 
 import msgspec
 
-from chalicelib.errors import Unreadable
 from chalicelib.table.rows import key, packed, unpacked
 from chalicelib.table.sending import Item
 from chalicelib.table.table import Table
@@ -33,11 +32,7 @@ class RunLook(msgspec.Struct, frozen=True):
 
 def of_row(table: Table, row: Item | None) -> RunLook:
     """Return what stands in the row of an account. One that cannot be read confirms nothing."""
-    try:
-        return unpacked(row, "look", RunLook) if row else RunLook()
-    except Unreadable as error:
-        table.unreadable.append(error)
-        return RunLook()
+    return (table.readable(unpacked, row, "look", RunLook) if row else None) or RunLook()
 
 
 def read(table: Table, account_id: str) -> RunLook:

@@ -7,7 +7,6 @@ from itertools import islice
 import msgspec
 from msgspec.structs import replace
 
-from chalicelib.errors import Unreadable
 from chalicelib.model.report import AccountRow, Finding, Report
 from chalicelib.table.rows import LAST, key, packed, unpacked, unreadable
 from chalicelib.table.sending import Item
@@ -91,12 +90,9 @@ def heads(table: Table, kind: str, before: str, size: int) -> Iterator[Report]:
         Limit=size,
     )
     for row in rows:
-        if "head" not in row:
-            continue
-        try:
-            yield report_of(row)
-        except Unreadable as error:
-            table.unreadable.append(error)
+        report = table.readable(report_of, row) if "head" in row else None
+        if report is not None:
+            yield report
 
 
 def accounts(table: Table, run: str) -> Iterator[AccountPart]:
@@ -108,10 +104,9 @@ def accounts(table: Table, run: str) -> Iterator[AccountPart]:
         ExpressionAttributeValues={":from": {"S": "account#"}},
     )
     for row in rows:
-        try:
-            yield unpacked(row, "account", AccountPart)
-        except Unreadable as error:
-            table.unreadable.append(error)
+        part = table.readable(unpacked, row, "account", AccountPart)
+        if part is not None:
+            yield part
 
 
 def findings(table: Table, run: str, sk: str, index: int) -> Iterator[tuple[str, int, Finding]]:
@@ -125,11 +120,7 @@ def findings(table: Table, run: str, sk: str, index: int) -> Iterator[tuple[str,
     for row in rows:
         part = row["sk"]["S"]
         start = index if part == sk else 0
-        try:
-            found = unpacked(row, "part", list[Finding])
-        except Unreadable as error:
-            table.unreadable.append(error)
-            continue
+        found = table.readable(unpacked, row, "part", list[Finding]) or []
         for at, finding in enumerate(found[start:], start):
             yield part, at, finding
 

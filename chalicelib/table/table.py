@@ -4,8 +4,8 @@ A read where there is no table finds nothing, and makes none: a dry run writes n
 makes it.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +15,9 @@ from chalicelib.aws.clients import LAST_CALL_TIMEOUT
 from chalicelib.errors import Unreadable
 from chalicelib.table.sending import TRIES, Item, Sender, Write
 from chalicelib.work.operation import Operation
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Condition = dict[str, Any]
 """On what something is written: `ConditionExpression`, `ExpressionAttributeValues`."""
@@ -90,6 +93,18 @@ class Table:
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def readable(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Return what a row reads as; `None` where it cannot be read, which `unreadable` tells.
+
+        Args:
+            read: given the rest of the arguments, it reads the row, and raises `Unreadable`.
+        """
+        try:
+            return read(*args, **kwargs)
+        except Unreadable as error:
+            self.unreadable.append(error)
+            return None
 
     def count(self, doing: str, pk: str) -> int:
         """Return how many rows are under this key."""

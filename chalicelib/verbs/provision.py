@@ -60,7 +60,8 @@ def provision(installation: Installation, target: Target, request: Request) -> R
     entry = entry_read.result()
     recorded = entry.environment if entry else None
     declaration = _declared(installation, recorded, request)
-    _check_name(installation, name, declaration, neighbours, recorded)
+    if recorded is None or recorded.declaration.profile != declaration.profile:
+        _check_name(installation, name, declaration.profile, neighbours)
     fresh = _new(installation, target, name, declaration)
     if request.dry_run:
         return _dry_run(installation, target, entry, fresh, request.adopt)
@@ -113,18 +114,15 @@ def _declared(
 def _check_name(
     installation: Installation,
     name: str,
-    declaration: Declaration,
+    profile: str,
     neighbours: Sequence[tuple[str, str]],
-    recorded: Environment | None,
 ) -> None:
     """Refuse a name that, beside another of this account, cannot be kept apart from it.
 
     Raises:
         Conflict: names the other.
     """
-    if recorded is not None and recorded.declaration.profile == declaration.profile:
-        return
-    other = installation.catalogue.contested(name, declaration.profile, neighbours)
+    other = installation.catalogue.contested(name, profile, neighbours)
     if other is not None:
         raise Conflict(
             f"Environment {name} cannot stand beside environment {other}: what is named "
@@ -161,6 +159,10 @@ def _make(
     """Make a new environment that was just recorded and is held."""
     with hold:
         fresh = hold.environment
+        if installation.catalogue.owns_by_name(fresh.declaration.profile):
+            # A call at the same moment, for a name like this one, may not have been there to see.
+            again = installation.environments.neighbours(fresh.account_id, fresh.name)
+            _check_name(installation, fresh.name, fresh.declaration.profile, again)
         desired = installation.rendered(fresh)
         # Run beside the creation of the record, the probes count only if they found nothing:
         # what they found may be what another operation was just taking away.

@@ -419,3 +419,11 @@ def test_names_that_cannot_stand_together(
     name: str, profile: str, others: list[tuple[str, str]], contested: str | None
 ) -> None:
     assert catalogue.load().contested(name, profile, others) == contested
+
+
+def test_all_that_cannot_stand_together_are_named() -> None:
+    profiles = {"lake": "scoped", "lake-a-b": "standard", "pond": "scoped", "sea": "standard"}
+
+    found = catalogue.load().all_contested({**profiles, "sea-a": "standard"})
+
+    assert found == {"lake": "lake-a-b", "lake-a-b": "lake"}

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from moto.utilities.utils import get_partition
 
 from tests.kit import inventory
 from tests.kit.http import Api
@@ -104,7 +105,7 @@ def region(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def partition(region: str) -> str:
-    return "aws-cn" if region.startswith("cn-") else "aws"
+    return get_partition(region)
 
 
 def test_iam_holds_section_1_and_nothing_more(

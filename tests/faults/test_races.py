@@ -11,7 +11,7 @@ from tests.kit import inventory
 from tests.kit.checks import Answer
 from tests.kit.faults import Gate
 from tests.kit.hostile import OneChangeAtATime
-from tests.kit.names import NAME
+from tests.kit.names import NAME, ROLES
 from tests.kit.product import telemetry
 from tests.kit.situations import DELETE, DRIFT_RUN, ENVIRONMENT, POST
 from tests.kit.world import World, fresh
@@ -98,6 +98,56 @@ def test_the_lease_of_another_call_says_how_long_to_wait(world: World) -> None:
         first, refused = world.at_once(partial(_post, world), second)
     assert first.status == 201
     assert 0 < int(refused.headers["retry-after"]) <= 29
+
+
+def _made_while_another_is_recorded(
+    world: World, one: dict[str, str], other: dict[str, str]
+) -> list[Answer]:
+    """POST one environment, and the other between its look at the names there and its record."""
+    record = "TransactWriteItems"
+    gate = Gate(lambda call: call.action == record and one["name"] in str(call.parameters))
+
+    def second() -> Answer:
+        gate.wait()
+        answer = world.ask_for(**other)
+        gate.open()
+        return answer
+
+    with world.wire.through(gate):
+        return world.at_once(partial(world.ask_for, **one), second)
+
+
+@pytest.mark.parametrize(("one", "other"), [("lake", "lake-dev"), ("lake-dev", "lake")])
+@pytest.mark.parametrize("profile", ["standard", "scoped"])
+def test_a_scoped_environment_looks_for_names_like_its_own_once_it_is_recorded(
+    world: World, one: str, other: str, profile: str
+) -> None:
+    """Each has looked before the other was recorded, as where Terraform makes both at once."""
+    refused, made = _made_while_another_is_recorded(
+        world, {"name": one, "profile": "scoped"}, {"name": other, "profile": profile}
+    )
+
+    assert (refused.status, made.status) == (409, 201)
+    assert f"beside environment {other}" in refused.body["detail"]
+    assert world.get(f"/environments/{one}").status == 404
+    roles = {f"{other}-{suffix}" for suffix in ROLES.values()}
+    assert set(inventory.held()["roles"]) == roles
+
+
+def test_drift_runs_tell_of_two_that_should_not_stand_together(world: World) -> None:
+    """What is left: the one that is recorded last has a profile that does not go by names."""
+    one, other = {"name": "lake-dev", "profile": "standard"}, {"name": "lake", "profile": "scoped"}
+    both = _made_while_another_is_recorded(world, one, other)
+    world.ask_for(name="pond")
+
+    report = world.post("/drift-runs", {}).body
+
+    assert [each.status for each in both] == [201, 201]
+    assert (report["checked"], report["in_sync"], report["failed"]) == (3, 1, 2)
+    told = {each["name"]: each["error"] for each in report["environments"]}
+    assert set(told) == {"lake", "lake-dev"}
+    assert "stands beside environment lake-dev" in told["lake"]
+    assert "stands beside environment lake," in told["lake-dev"]
 
 
 def test_of_two_drift_runs_the_second_is_told_so(world: World) -> None:

@@ -16,6 +16,7 @@ import boto3
 import botocore.session
 from moto import mock_aws
 from moto.core.models import botocore_stubber
+from moto.utilities.utils import get_partition
 
 from . import models, product, quick_moto, wire
 from .names import ACCOUNT, HOME, IN_MEMBER
@@ -100,7 +101,7 @@ _clients: dict[tuple[str, str, str], Any] = {}
 
 
 def _credentials(account: str, region: str) -> Any:
-    arn = f"arn:{'aws-cn' if region.startswith('cn-') else 'aws'}:iam::{account}:role/any"
+    arn = f"arn:{get_partition(region)}:iam::{account}:role/any"
     entered = _client("sts", region).assume_role(RoleArn=arn, RoleSessionName="test")
     return entered["Credentials"]
 
@@ -139,10 +140,7 @@ def _client(service: str, region: str) -> Any:
 
 
 class _Session(botocore.session.Session):
-    """A session that makes no client twice.
-
-    Making one takes longer than what it is for.
-    """
+    """A session that makes no client twice: to make one takes longer than what it is for."""
 
     def __init__(self) -> None:
         super().__init__()

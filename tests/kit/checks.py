@@ -14,7 +14,7 @@ PROBLEM = "application/problem+json"
 
 _WHAT_NEXT = re.compile(
     r"[Cc]all again|Call with|Grant it|Correct the template|Remove or rename|Ask AWS|Give them|"
-    r"Declare it|takes them over|takes the protection off"
+    r"Declare it|takes them over|takes the protection off|Choose another name"
 )
 
 

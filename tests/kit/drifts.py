@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
+from moto.utilities.utils import get_partition
 
 from .account import client
 from .names import ACCOUNT, ADMINISTRATOR, OPEN, OPEN_TRUST, POLICIES, READ_ONLY, ROLES
@@ -16,7 +17,7 @@ class Target:
     def __init__(self, environment: str, key: str) -> None:
         self.iam, self.states = client("iam"), client("stepfunctions")
         region = self.states.meta.region_name
-        self.partition = "aws-cn" if region.startswith("cn-") else "aws"
+        self.partition = get_partition(region)
         self.environment, self.key = environment, key
         self.role = f"{environment}-{ROLES[key]}"
         self.policy = (

@@ -173,8 +173,7 @@ class SlowToAppear:
 def _identity(call: Call) -> str:
     if call.action == "CreateRole":
         return str(call.parameters["RoleName"])
-    partition = "aws-cn" if call.region.startswith("cn-") else "aws"
-    return f"arn:{partition}:iam::{call.account}:policy/{call.parameters['PolicyName']}"
+    return f"arn:{call.partition}:iam::{call.account}:policy/{call.parameters['PolicyName']}"
 
 
 def no_such_role(call: Call) -> AWSResponse:
@@ -209,8 +208,7 @@ class SlowToDisappear:
     def __call__(self, call: Call, deliver: Deliver) -> AWSResponse:
         arn = call.parameters.get("stateMachineArn") or call.parameters.get("resourceArn")
         if call.action == "CreateStateMachine":
-            partition = "aws-cn" if call.region.startswith("cn-") else "aws"
-            place = f"arn:{partition}:states:{call.region}:{call.account}"
+            place = f"arn:{call.partition}:states:{call.region}:{call.account}"
             arn = f"{place}:stateMachine:{call.parameters['name']}"
         until, was = self._until.get(str(arn), (0, {}))
         if self._clock.now() < until:

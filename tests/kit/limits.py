@@ -42,11 +42,7 @@ Refusal = tuple[str, str]
 
 def _iam(call: Call) -> Any:
     """Return moto's memory of a call's account: asking its API takes longer than the call."""
-    return iam_backends[call.account][_partition(call)]
-
-
-def _partition(call: Call) -> str:
-    return "aws-cn" if call.region.startswith("cn-") else "aws"
+    return iam_backends[call.account][call.partition]
 
 
 def _role(call: Call) -> Any:
@@ -120,7 +116,7 @@ def _malformed(call: Call) -> Refusal | None:
     if len(set(sids)) < len(sids):
         return "MalformedPolicyDocument", "Statement IDs (SID) in a single policy must be unique."
     for arn in (arn for each in statements for arn in _strings(each.get("Resource", []))):
-        own = _partition(call)
+        own = call.partition
         partition = arn.split(":")[1] if arn.startswith("arn:") else own
         if partition not in (own, "*"):
             message = f'Partition "{partition}" is not valid for resource "{arn}".'
@@ -164,7 +160,7 @@ def _no_managed_rule(call: Call) -> Refusal | None:
         if step not in definition:
             continue
         statements = _statements(call, arn) if statements is None else statements
-        resource = f"arn:{_partition(call)}:events:{call.region}:{call.account}:rule/{rule}"
+        resource = f"arn:{call.partition}:events:{call.region}:{call.account}:rule/{rule}"
         asked = [f"events:{each}" for each in ("PutTargets", "PutRule", "DescribeRule")]
         if not all(_allowed(statements, each, resource) for each in asked):
             return "AccessDeniedException", f"'{arn}' is not authorized to create managed-rule."

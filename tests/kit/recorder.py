@@ -62,7 +62,7 @@ class Recorder:
                     service=_SDK_NAMES[call.service],
                     operation=call.action,
                     parameters=call.parameters,
-                    partition=_partition(call.region),
+                    partition=call.partition,
                     region=call.region,
                     account=call.account,
                 )
@@ -109,11 +109,6 @@ def recording(over: wire.Wire, function: str) -> Iterator[Recorder]:
         yield recorder
     if recorder.unknown:
         raise UnknownCallError("\n".join(dict.fromkeys(recorder.unknown)))
-
-
-def _partition(region: str) -> str:
-    prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
-    return next((prefixes[each] for each in prefixes if region.startswith(each)), "aws")
 
 
 class _Holdings:

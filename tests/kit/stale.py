@@ -37,7 +37,7 @@ class StaleReads:
     def __call__(self, call: Call, deliver: Deliver) -> AWSResponse:
         if call.service != "IAM":
             return deliver()
-        backend = iam_backends[call.account]["aws-cn" if call.region.startswith("cn-") else "aws"]
+        backend = iam_backends[call.account][call.partition]
         with self._one_at_a_time:
             if not call.writes:
                 with self._as_it_was(backend):

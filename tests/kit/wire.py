@@ -22,6 +22,7 @@ from botocore.endpoint import Endpoint
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import botocore_stubber
 from moto.iam.models import get_account_id_from
+from moto.utilities.utils import get_partition
 
 from . import answers, product
 
@@ -80,6 +81,11 @@ class Call:
     def key(self) -> tuple[str, int]:
         """What tells this call from the others of an operation, and finds it in a repetition."""
         return self.name, self.occurrence
+
+    @property
+    def partition(self) -> str:
+        """The partition of its region."""
+        return get_partition(self.region)
 
     @property
     def writes(self) -> bool:

@@ -37,12 +37,17 @@ _WIDTH = 64
 
 @dataclass(slots=True)
 class _Placed:
-    """A card with its place: `top`, and the heights of its head and its breadth, in pixels."""
+    """A card with its place, in pixels."""
 
     card: Card
     top: float
     head: float
-    breadth: float = 0
+    """The height of its head."""
+
+    @property
+    def breadth(self) -> float:
+        """The height of what it says of its breadth."""
+        return _breadth_height(self.card.breadth)
 
     @property
     def height(self) -> float:
@@ -128,7 +133,7 @@ def _place(cards: Sequence[Card], top: float) -> list[_Placed]:
     for card in cards:
         arriving = sum(each.target == card.key for other in cards for each in other.statements)
         head = max(52, 10 + _PORT * arriving, 8 + 34 * len(card.services))
-        placed.append(_Placed(card, top, head, _breadth_height(card.breadth)))
+        placed.append(_Placed(card, top, head))
         top += placed[-1].height + _BETWEEN_CARDS
     return placed
 
