@@ -7,6 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
@@ -157,10 +158,15 @@ def query(request: Request, into: type[_Parsed]) -> _Parsed:
     return _parsed(into, values, strict=False, errors=errors)
 
 
+@cache
+def _fields(struct: type[Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.name: field for field in msgspec.structs.fields(struct)}
+
+
 def _parsed(
     into: type[_Parsed], values: Mapping[str, Any], strict: bool, errors: list[FieldError]
 ) -> _Parsed:
-    fields = {field.name: field for field in msgspec.structs.fields(into)}
+    fields = _fields(into)
     errors = list(errors)
     for name, field in fields.items():
         if name in values:

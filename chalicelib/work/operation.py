@@ -8,15 +8,18 @@ import math
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
+from typing import TypeVar
 
 import msgspec
 
 from chalicelib.work.pace import Pace
+
+T = TypeVar("T")
 
 WORKERS = 32
 """Threads that work side by side for one operation, and connections per AWS service."""
@@ -37,6 +40,9 @@ class Clock:
 
 
 CLOCK = Clock()
+
+_IDLE: list[ThreadPoolExecutor] = []
+"""Threads of operations that ended with all their work done: the next ones begin with these."""
 
 
 class Operation(msgspec.Struct):
@@ -61,6 +67,7 @@ class Operation(msgspec.Struct):
     _retries: int = _RETRIES_AT_FIRST
     _lock: Lock = msgspec.field(default_factory=Lock)
     _pool: ThreadPoolExecutor | None = None
+    _at_work: int = 0
 
     def count(self, call: str) -> None:
         """Count one AWS call as it is sent, e.g. `iam:GetRole`; each earns one retry."""
@@ -88,12 +95,24 @@ class Operation(msgspec.Struct):
         limit = self.last_call if _CLOSING.get() else min(self.deadline, _UNTIL.get())
         return max(0.0, limit - self.clock.now())
 
-    def pool(self) -> ThreadPoolExecutor:
-        """Return this operation's own threads: none of them works for another."""
+    def submit(self, work: Callable[[], T]) -> "Future[T]":
+        """Have some work done by this operation's own threads: none of them works for another."""
         with self._lock:
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="trivet")
-            return self._pool
+                # To start threads would take about as much CPU time as all else of a request.
+                try:
+                    self._pool = _IDLE.pop()
+                except IndexError:
+                    self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="trivet")
+            self._at_work += 1
+            return self._pool.submit(self._do, work)
+
+    def _do(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        finally:
+            with self._lock:
+                self._at_work -= 1
 
     def end(self) -> None:
         """Let go of the threads: work that has not begun is dropped, and other work gets no call.
@@ -102,9 +121,11 @@ class Operation(msgspec.Struct):
         """
         with self._lock:
             self.deadline = self.last_call = self.started
-            if self._pool is not None:
-                self._pool.shutdown(wait=False, cancel_futures=True)
-                self._pool = None
+            pool, self._pool = self._pool, None
+            if pool is not None and self._at_work:
+                pool.shutdown(wait=False, cancel_futures=True)
+            elif pool is not None:
+                _IDLE.append(pool)
 
 
 _CURRENT: ContextVar[Operation | None] = ContextVar("operation", default=None)

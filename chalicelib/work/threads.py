@@ -22,14 +22,18 @@ def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Futur
     current = operation.current()
     if current is None:
         raise RuntimeError("threads are an operation's: begin one first")
-    return start_in(current.pool(), function, *args, **kwargs)
+    return current.submit(_for_this_operation(partial(function, *args, **kwargs)))
 
 
 def start_in(
     pool: Executor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> "Future[T]":
     """Start a function in a pool, working for the operation of this thread."""
-    return pool.submit(copy_context().run, partial(function, *args, **kwargs))
+    return pool.submit(_for_this_operation(partial(function, *args, **kwargs)))
+
+
+def _for_this_operation(work: Callable[[], T]) -> Callable[[], T]:
+    return partial(copy_context().run, work)
 
 
 def waited(futures: Sequence["Future[T]"]) -> list[T]:

@@ -198,6 +198,9 @@ def standing() -> Iterator[Clock]:
             patched.enter_context(patch.object(where, name, what, create=where is product.CLOCK))
         patched.callback(random.setstate, random.getstate())
         patched.callback(clock.end)
+        # Threads take turns by the clock under which they were started.
+        product.dismiss_idle_threads()
+        patched.callback(product.dismiss_idle_threads)
         random.seed(0)  # pauses have jitter
         yield clock
 

@@ -85,6 +85,12 @@ def lock_by(lock: Callable[[], Any]) -> None:
     here._asking, here._opening, making._MAKING = lock(), lock(), lock()
 
 
+def dismiss_idle_threads() -> None:
+    """Let threads end that wait for the next operation."""
+    while operation._IDLE:
+        operation._IDLE.pop().shutdown(wait=False)
+
+
 def current_operation() -> str:
     """Return the id of the operation that this thread works for, or "" if there is none."""
     current = operation.current()
