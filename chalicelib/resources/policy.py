@@ -23,9 +23,6 @@ from chalicelib.resources.tags import IsIgnored
 if TYPE_CHECKING:
     from mypy_boto3_iam.type_defs import PolicyTypeDef
 
-_VERSIONS = 5
-"""At most, of one policy."""
-
 
 def head(target: Target, arn: str) -> "PolicyTypeDef | None":
     """Return GetPolicy's answer without the envelope, or `None` if there is no such policy."""
@@ -331,13 +328,11 @@ def versions(target: Target, arn: str) -> list[Any]:
 def _prune_oldest_version(target: Target, arn: str) -> bool:
     """Delete the oldest version that is not the default; tell whether that made room.
 
-    IAM may still list one that this operation has deleted: then it is the next one's turn.
+    IAM's list may be some seconds old: it may lack the fifth that stands in the way, or still have
+    one that this operation has deleted, and then it is the next one's turn.
     """
-    there = versions(target, arn)
-    if len(there) < _VERSIONS:
-        return False
     oldest_first = sorted(
-        (each for each in there if not each["IsDefaultVersion"]),
+        (each for each in versions(target, arn) if not each["IsDefaultVersion"]),
         key=lambda each: (each["CreateDate"], int(each["VersionId"][1:])),
     )
     return any(_delete_version(target, arn, each["VersionId"]) for each in oldest_first)

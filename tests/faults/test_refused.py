@@ -2,10 +2,13 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from moto.iam.models import iam_backends
 
 from tests.kit import inventory
+from tests.kit.names import ACCOUNT
 from tests.kit.situations import (
     DELETE,
     DRIFT_RUN,
@@ -19,7 +22,7 @@ from tests.kit.situations import (
     Situation,
     Undisturbed,
 )
-from tests.kit.wire import Call, refusing
+from tests.kit.wire import Call, answering, refusing
 from tests.kit.world import World, fresh
 
 from .conftest import Scenario
@@ -133,6 +136,32 @@ def test_a_version_that_iam_still_lists_makes_no_room(world: World) -> None:
         answer = REAPPLY.request(world)
     assert answer.status == 200, answer
     assert calls.names.count("DeletePolicyVersion") == 2
+    assert inventory.everything()["policies"][WORKFLOW_POLICY]["versions"] == 5
+
+
+def test_a_fifth_version_that_iam_does_not_list_yet_is_made_room_for(world: World) -> None:
+    REAPPLY.prepare(world)
+
+    def stale(call: Call) -> dict[str, Any] | None:
+        if call.action != "ListPolicyVersions":
+            return None
+        policy = iam_backends[ACCOUNT]["aws"].managed_policies[call.parameters["PolicyArn"]]
+        listed = [
+            {
+                "VersionId": each.version_id,
+                "IsDefaultVersion": False,
+                "CreateDate": each.create_date,
+            }
+            for each in policy.versions
+            if not each.is_default
+        ]
+        assert len(listed) == 4
+        return {"Versions": listed, "IsTruncated": False}
+
+    with world.wire.recording(answering(stale)) as calls:
+        answer = REAPPLY.request(world)
+    assert answer.status == 200, answer
+    assert calls.names.count("DeletePolicyVersion") == 1
     assert inventory.everything()["policies"][WORKFLOW_POLICY]["versions"] == 5
 
 
