@@ -76,6 +76,8 @@ _SERVERS = [
 _WITH_RETRY_AFTER = (409, 503)
 
 _PARAMETERS = "ParameterValues"
+"""The schema of what a declaration may set of its profile's parameters."""
+
 _EXAMPLES = Path(__file__).with_name("examples.json")
 """Answers that Trivet gave, by operation and status: `tests/contract/day.py` writes them."""
 
