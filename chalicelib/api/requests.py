@@ -189,6 +189,9 @@ def _value_errors(name: str, kind: Any, value: Any, strict: bool) -> Iterator[st
     if isinstance(value, str) and _has_control_characters(value):
         yield "has control characters"
         return
+    if name == "parameters" and isinstance(value, dict) and any(_shown(k) != k for k in value):
+        yield f"the names of parameters have at most {_SHOWN} characters, each of them UTF-8"
+        return
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:

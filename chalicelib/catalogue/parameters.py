@@ -9,6 +9,9 @@ from chalicelib.errors import FieldError
 Given = Mapping[str, str | list[str]]
 """The parameters of a declaration: those that a caller set."""
 
+_SHOWN = 200
+"""Characters of a value that an error repeats."""
+
 
 def values(
     parameters: Mapping[str, Parameter], environment: str, given: Given
@@ -54,10 +57,8 @@ def errors(parameters: Mapping[str, Parameter], given: Given) -> Iterator[FieldE
         else:
             for each in [value] if isinstance(value, str) else value:
                 if not fits(parameter, each):
-                    yield FieldError(
-                        field(name),
-                        f"{each!r} does not fit {parameter.pattern}. {parameter.description}",
-                    )
+                    allowed = f"{parameter.pattern}. {parameter.description}"
+                    yield FieldError(field(name), f"{each[:_SHOWN]!r} does not fit {allowed}")
 
 
 def fits(parameter: Parameter, value: str) -> bool:

@@ -314,6 +314,21 @@ def test_drift_run_takes_apply_as_a_boolean(api: Api, value: Any) -> None:
     assert calls.names == []
 
 
+@pytest.mark.parametrize("profile", ["standard", "scoped"])
+@pytest.mark.parametrize("word", ["\ud800", "x" * 50_000], ids=["no UTF-8", "long"])
+def test_words_in_parameters_that_are_no_parameters_are_fit_for_an_answer(
+    api: Api, name: str, profile: str, word: str
+) -> None:
+    for given, field in (
+        ({word: ["a"]}, "parameters"),
+        ({"buckets": [word]}, "parameters.buckets"),
+    ):
+        answer = api.put(f"/environments/{name}", {"profile": profile, "parameters": given})
+
+        assert fields_in_error(answer) == [field]
+        assert len(json.dumps(answer.body)) < 2_000
+
+
 def test_names_that_callers_make_up_come_back_escaped_and_short(api: Api) -> None:
     hostile = ["\ud800", "a\r\nb", "x" * 50_000, "\u2028", "\x1b[31m", '"}']
     body = json.dumps(dict.fromkeys(hostile, 1)).encode()
