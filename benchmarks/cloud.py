@@ -1,8 +1,9 @@
 """The embedded AWS of the benchmarks: moto's server in a child process, a fleet already in it.
 
-It is the one of `make serve` but for two things: it is filled before it serves, and executions
-of state machines are recorded and not run. Running them takes moto far more time than all other
-calls together, in the process that answers those.
+It is the one of `make serve` but for three things: it is filled before it serves, it does without
+what moto takes long for (`tests.kit.quick_moto`), and executions of state machines are recorded and
+not run. Running them takes moto far more time than all other calls together, in the process that
+answers those.
 """
 
 import os

@@ -32,6 +32,10 @@ class NotFound(TrivetError):
     """What was asked for does not exist."""
 
 
+SHOWN = 200
+"""Characters of a caller's own word that an error repeats."""
+
+
 class FieldError(msgspec.Struct, frozen=True):
     """What is wrong with one field or query parameter."""
 

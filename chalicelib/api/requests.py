@@ -18,13 +18,10 @@ from chalicelib import catalogue, settings
 from chalicelib.api.schemas import TAG_TEXT, AccountId, TagKey, Tags, TagValue
 from chalicelib.api.words import allowed, element, given
 from chalicelib.catalogue.names import NAME_MIN_LENGTH, NAME_PATTERN
-from chalicelib.errors import FieldError, Invalid, NotFound, TrivetError
+from chalicelib.errors import SHOWN, FieldError, Invalid, NotFound, TrivetError
 from chalicelib.table.rows import read_cursor
 
 _Parsed = TypeVar("_Parsed", bound=Struct)
-
-_SHOWN = 200
-"""Characters of a caller's own word that an error repeats."""
 
 _LONG_INTEGER = 1_000
 
@@ -122,7 +119,7 @@ def _json_object(raw_body: str | bytes) -> dict[str, Any]:
             else {}
         )
     except (ValueError, RecursionError) as error:
-        raise NotJson(f"The body is not JSON: {str(error)[:_SHOWN]}") from error
+        raise NotJson(f"The body is not JSON: {str(error)[:SHOWN]}") from error
     if not isinstance(content, dict):
         raise NotJson("The body is not a JSON object.")
     return content
@@ -190,7 +187,7 @@ def _value_errors(name: str, kind: Any, value: Any, strict: bool) -> Iterator[st
         yield "has control characters"
         return
     if name == "parameters" and isinstance(value, dict) and any(_shown(k) != k for k in value):
-        yield f"the names of parameters have at most {_SHOWN} characters, each of them UTF-8"
+        yield f"the names of parameters have at most {SHOWN} characters, each of them UTF-8"
         return
     try:
         msgspec.convert(value, kind, strict=strict)
@@ -267,11 +264,11 @@ def _has_control_characters(text: str) -> bool:
 
 def _shown(name: str) -> str:
     """Return a name that a caller made up, fit for an answer: it may be no UTF-8, or endless."""
-    return name[:_SHOWN].encode(errors="backslashreplace").decode()
+    return name[:SHOWN].encode(errors="backslashreplace").decode()
 
 
 def _quoted(name: str) -> str:
-    return repr(name[:_SHOWN])
+    return repr(name[:SHOWN])
 
 
 def _integer(text: str) -> float:

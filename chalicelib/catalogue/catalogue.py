@@ -16,6 +16,7 @@ from chalicelib.catalogue.files import (
 )
 from chalicelib.catalogue.profile import Profile
 from chalicelib.errors import FieldError, Invalid
+from chalicelib.model.environment import shorter_names
 
 
 class Catalogue(msgspec.Struct, frozen=True):
@@ -135,9 +136,7 @@ class Catalogue(msgspec.Struct, frozen=True):
         """
         found: dict[str, str] = {}
         for name, profile in profiles.items():
-            parts = name.split("-")
-            shorter = ("-".join(parts[:at]) for at in range(1, len(parts)))
-            others = [(each, profiles[each]) for each in shorter if each in profiles]
+            others = [(each, profiles[each]) for each in shorter_names(name) if each in profiles]
             other = self.contested(name, profile, others)
             if other is not None:
                 found[name] = other

@@ -4,13 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from chalicelib.catalogue.files import Parameter
-from chalicelib.errors import FieldError
+from chalicelib.errors import SHOWN, FieldError
 
 Given = Mapping[str, str | list[str]]
 """The parameters of a declaration: those that a caller set."""
-
-_SHOWN = 200
-"""Characters of a value that an error repeats."""
 
 
 def values(
@@ -58,7 +55,7 @@ def errors(parameters: Mapping[str, Parameter], given: Given) -> Iterator[FieldE
             for each in [value] if isinstance(value, str) else value:
                 if not fits(parameter, each):
                     allowed = f"{parameter.pattern}. {parameter.description}"
-                    yield FieldError(field(name), f"{each[:_SHOWN]!r} does not fit {allowed}")
+                    yield FieldError(field(name), f"{each[:SHOWN]!r} does not fit {allowed}")
 
 
 def fits(parameter: Parameter, value: str) -> bool:

@@ -98,6 +98,12 @@ class Look(msgspec.Struct, frozen=True):
     """`None`, both, before the first."""
 
 
+def shorter_names(name: str) -> list[str]:
+    """Return the names of which this is one, a hyphen, and more: of `a-b-c`, `a` and `a-b`."""
+    parts = name.split("-")
+    return ["-".join(parts[:at]) for at in range(1, len(parts))]
+
+
 def timestamp(seconds: float) -> str:
     """Return seconds since the epoch as RFC 3339 in UTC, to the millisecond."""
     moment = datetime.fromtimestamp(seconds, UTC)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from chalicelib.model.environment import shorter_names
 from chalicelib.table.entry import ShownStatus, in_sync_facet, tag_facet
 from chalicelib.table.records import Records, index_pk
 from chalicelib.table.rows import key
@@ -69,8 +70,8 @@ def every(records: Records, account_id: str) -> Iterator[Item]:
 
 def neighbours(records: Records, account_id: str, name: str) -> Iterator[Item]:
     """Return the rows of the records whose names begin with this one's, or it with theirs."""
-    pk, parts = records.pk(account_id), name.split("-")
-    keys = [key(pk, "-".join(parts[:at])) for at in range(1, len(parts))]
+    pk = records.pk(account_id)
+    keys = [key(pk, each) for each in shorter_names(name)]
     shorter = threads.start(records.table.get_all, _DOING, keys)
     yield from records.table.query(
         _DOING,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -126,13 +127,14 @@ def test_scoped_passes_no_role_but_as_the_wiring_says(place: Place) -> None:
     assert allowed == PASSED
 
 
+def arn_in(place: Place, service: str, resource: str) -> str:
+    return f"arn:{place.partition}:{service}:{place.region}:{place.account_id}:{resource}"
+
+
 def on_resources_of(name: str, place: Place) -> list[tuple[str, str]]:
     """What one may do to the resources of an environment: action and resource."""
     training, machine = f"training-job/{name}-job", f"{name}-workflow"
-
-    def arn(service: str, resource: str) -> str:
-        return f"arn:{place.partition}:{service}:{place.region}:{ACCOUNT}:{resource}"
-
+    arn = partial(arn_in, place)
     return [
         ("s3:GetObject", f"arn:{place.partition}:s3:::{name}-data/key"),
         ("s3:ListBucket", f"arn:{place.partition}:s3:::{name}-data"),
@@ -193,9 +195,7 @@ def test_scoped_roles_do_to_their_own_what_they_do_not_to_others(place: Place) -
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_no_role_reaches_trivets_functions_and_tables(profile: str) -> None:
-    def arn(service: str, resource: str) -> str:
-        return f"arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}"
-
+    arn = partial(arn_in, HERE)
     trivets = [
         ("lambda:InvokeFunction", arn("lambda", "function:trivet-dev")),
         ("lambda:InvokeFunction", arn("lambda", "function:trivet-dev-drift_run")),

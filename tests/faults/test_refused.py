@@ -8,7 +8,6 @@ import pytest
 from moto.iam.models import iam_backends
 
 from tests.kit import inventory
-from tests.kit.names import ACCOUNT
 from tests.kit.situations import (
     DELETE,
     DRIFT_RUN,
@@ -145,7 +144,9 @@ def test_a_fifth_version_that_iam_does_not_list_yet_is_made_room_for(world: Worl
     def stale(call: Call) -> dict[str, Any] | None:
         if call.action != "ListPolicyVersions":
             return None
-        policy = iam_backends[ACCOUNT]["aws"].managed_policies[call.parameters["PolicyArn"]]
+        policy = iam_backends[call.account][call.partition].managed_policies[
+            call.parameters["PolicyArn"]
+        ]
         listed = [
             {
                 "VersionId": each.version_id,

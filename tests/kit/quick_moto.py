@@ -77,6 +77,7 @@ def _copy_of_table(table: Any, memo: Any) -> Any:
     no update ever has to be taken back.
     """
     copied = copy.copy(table)
+    # moto changes it in place.
     copied.continuous_backups = dict(table.continuous_backups)
     copied.items = defaultdict(dict, {key: dict(rows) for key, rows in table.items.items()})
     return copied
