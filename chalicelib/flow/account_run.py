@@ -131,13 +131,15 @@ def _contested(seen: AccountLook, name: str, verdict: Finding | Verdict) -> Find
 
     Two calls at the same moment can bring this about: each looked before the other wrote.
     """
-    changes = verdict.changes if isinstance(verdict, Finding) else []
-    error = (
+    found = verdict if isinstance(verdict, Finding) else None
+    said = [found.error] if found and found.error else []
+    beside = (
         f"Environment {name} stands beside environment {seen.contested[name]}, and the profile of "
         "one of them reaches what is the other's. Delete one of the two, and declare it anew "
         "under another name."
     )
-    return Finding(seen.target.place.account_id, name, "failed", changes, error)
+    account_id, changes = seen.target.place.account_id, found.changes if found else []
+    return Finding(account_id, name, "failed", changes, " ".join([*said, beside]))
 
 
 def _record_run_look(installation: Installation, seen: AccountLook, unseen: Sequence[str]) -> None:

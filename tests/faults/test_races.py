@@ -3,15 +3,17 @@
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
 from tests.kit import inventory
+from tests.kit.account import client
 from tests.kit.checks import Answer
 from tests.kit.faults import Gate
 from tests.kit.hostile import OneChangeAtATime
-from tests.kit.names import NAME, ROLES
+from tests.kit.names import ACCOUNT, NAME, ROLES
 from tests.kit.product import telemetry
 from tests.kit.situations import DELETE, DRIFT_RUN, ENVIRONMENT, POST
 from tests.kit.world import World, fresh
@@ -139,6 +141,12 @@ def test_drift_runs_tell_of_two_that_should_not_stand_together(world: World) -> 
     one, other = {"name": "lake-dev", "profile": "standard"}, {"name": "lake", "profile": "scoped"}
     both = _made_while_another_is_recorded(world, one, other)
     world.ask_for(name="pond")
+    until = world.clock.now() + 3600
+    when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    world.post("/environments/lake/pause", {"until": when, "reason": "moving house"})
+    client("iam").detach_role_policy(
+        RoleName="lake-SageMaker", PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/lake-SageMakerData"
+    )
 
     report = world.post("/drift-runs", {}).body
 
@@ -146,6 +154,7 @@ def test_drift_runs_tell_of_two_that_should_not_stand_together(world: World) -> 
     assert (report["checked"], report["in_sync"], report["failed"]) == (3, 1, 2)
     told = {each["name"]: each["error"] for each in report["environments"]}
     assert set(told) == {"lake", "lake-dev"}
+    assert "moving house" in told["lake"]
     assert "stands beside environment lake-dev" in told["lake"]
     assert "stands beside environment lake," in told["lake-dev"]
 
